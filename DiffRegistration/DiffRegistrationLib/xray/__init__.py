@@ -1,0 +1,1 @@
+"""X-ray imaging: geometry, CT, radiograph, projector and every file format."""

@@ -1,0 +1,1 @@
+"""Skull landmarks on X-rays; builds on `DiffRegistrationLib.xray` and `DiffRegistrationLib.registration`."""

@@ -1,0 +1,39 @@
+# make demo, test, lint, bench: each makes the virtual environment on first use.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+BASE_PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo found),$(name))))
+# A build of torch without CUDA is all that the tests need.
+TORCH ?= torch==2.13.0
+
+.PHONY: demo test lint bench
+
+$(VENV)/engine: pyproject.toml
+	$(BASE_PYTHON) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --editable '.[report,data]'
+	touch $@
+
+$(VENV)/development: pyproject.toml
+	$(BASE_PYTHON) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet '$(TORCH)'
+	$(PYTHON) -m pip install --quiet --editable '.[development]'
+	touch $@ $(VENV)/engine
+
+$(VENV)/peers: $(VENV)/development
+	$(PYTHON) -m pip install --quiet '.[peers]'
+	$(PYTHON) -m pip install --quiet --editable '.[development]'
+	touch $@
+
+demo: $(VENV)/engine
+	$(VENV)/bin/fluororeg demo
+
+lint: $(VENV)/development
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+test: $(VENV)/development
+	$(PYTHON) -m pytest
+
+bench: $(VENV)/peers
+	$(VENV)/bin/fluororeg benchmark projector
+	$(VENV)/bin/fluororeg benchmark scout
