@@ -18,10 +18,10 @@ from .rays import Rays
 class ScanningSlitCamera:
     """Source and slit travel together along the image's y axis; every row has its own source.
 
-    In the camera frame (x right along the fan, y down along the travel, z from the source line toward the detector) the
-    source of row v is (0, (v − cᵥ)·dy, 0) and pixel (u, v) lies at ((u − cᵤ)·dx, (v − cᵥ)·dy, SOD). `camera_from_world` is rigid
-    (RAS mm), `size` is (rows, columns), `pixel_spacing` is (dy, dx) in mm **at the isocentre**, `centre` is (cᵤ, cᵥ), distances
-    are in mm. ValueError for values that cannot be.
+    In the camera frame (x right along the fan, y down along the travel, z from the source line toward the detector)
+    the source of row v is (0, (v − cᵥ)·dy, 0) and pixel (u, v) lies at ((u − cᵤ)·dx, (v − cᵥ)·dy, SOD).
+    `camera_from_world` is rigid (RAS mm), `size` is (rows, columns), `pixel_spacing` is (dy, dx) in mm **at the
+    isocentre**, `centre` is (cᵤ, cᵥ), distances are in mm. ValueError for values that cannot be.
     """
 
     camera_from_world: Float64[np.ndarray, "4 4"]
