@@ -19,8 +19,8 @@ from .provenance import Provenance
 class CT:
     """Attenuation µ (mm⁻¹) on a regular grid; nothing outside it.
 
-    `attenuation` is indexed [k, j, i]; `ct_from_voxel` maps voxel centres (i, j, k) to the CT's own frame (RAS mm) and may
-    be rotated and anisotropic but never sheared; `labels` names the structure of each voxel (0 = none).
+    `attenuation` is indexed [k, j, i]; `ct_from_voxel` maps voxel centres (i, j, k) to the CT's own frame (RAS mm) and
+    may be rotated and anisotropic but never sheared; `labels` names the structure of each voxel (0 = none).
     """
 
     attenuation: Float32[np.ndarray, "depth rows columns"]
@@ -70,7 +70,7 @@ class CT:
         return rigid.transform_points(self.ct_from_voxel, [(np.array(self.size) - 1) / 2])[0]
 
     def binned(self, factor: int) -> Self:
-        """CT whose voxels are means of factor³ voxels; what sticks out past the grid counts as air, so no mass is lost."""
+        """CT whose voxels are means of factor³ voxels; what sticks out past the grid counts as air: no mass is lost."""
         if factor == 1:
             return self
         padding = [(0, -n % factor) for n in self.attenuation.shape]

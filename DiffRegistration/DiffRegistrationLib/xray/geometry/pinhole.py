@@ -22,8 +22,8 @@ class PinholeCamera:
     """x ~ K [R | t] X (Hartley & Zisserman): x right, y down, z from the source toward the detector.
 
     `intrinsic` is K in pixels (upper triangular, K[2, 2] = 1; skew allowed), `camera_from_world` is [R | t] as a
-    4×4 rigid matrix (RAS mm), `size` is (rows, columns), `pixel_spacing` is (between rows, between columns) in mm on the
-    detector, None where only K is known. ValueError for a K or a pose that is none.
+    4×4 rigid matrix (RAS mm), `size` is (rows, columns), `pixel_spacing` is (between rows, between columns) in mm on
+    the detector, None where only K is known. ValueError for a K or a pose that is none.
     """
 
     intrinsic: Float64[np.ndarray, "3 3"]

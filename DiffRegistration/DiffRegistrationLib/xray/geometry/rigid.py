@@ -68,7 +68,7 @@ def left_jacobian_inverse(omega: ArrayLike) -> Float64[np.ndarray, "3 3"]:
     """Inverse of `left_jacobian`: d log(exp(δ) exp(ω)) / dδ."""
     omega = np.asarray(omega, dtype=np.float64)
     angle = float(np.linalg.norm(omega))
-    a, b, c = _coefficients(angle)
+    a, b, _ = _coefficients(angle)
     W = skew(omega)
     # (1 − a/2b)/θ² cancels near zero, so its series stands in there.
     if angle < _SERIES_ANGLE:
