@@ -70,7 +70,7 @@ class CT:
         return rigid.transform_points(self.ct_from_voxel, [(np.array(self.size) - 1) / 2])[0]
 
     def binned(self, factor: int) -> Self:
-        """CT whose voxels are means of factor³ voxels; what sticks out past the grid counts as air: no mass is lost."""
+        """CT whose voxels are means of factor³ voxels; what sticks out past the grid counts as air, none is lost."""
         if factor == 1:
             return self
         padding = [(0, -n % factor) for n in self.attenuation.shape]
