@@ -1,0 +1,183 @@
+"""The CT series of a folder: found by their headers alone, told apart, and one of them chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
+ENHANCED_CT_STORAGE = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+_TAGS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "SeriesInstanceUID",
+    "FrameOfReferenceUID",
+    "SeriesNumber",
+    "Modality",
+    "ImageType",
+    "ConvolutionKernel",
+    "KVP",
+    "GantryDetectorTilt",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "Rows",
+    "Columns",
+    "SamplesPerPixel",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "PixelRepresentation",
+)
+_LISTED_MODALITIES = 6
+
+
+@dataclass(frozen=True)
+class SliceFile:
+    """One DICOM file and the part of its header that a volume needs."""
+
+    path: Path
+    header: Dataset
+
+
+@dataclass(frozen=True)
+class Series:
+    """The slices of one CT series, in no particular order; `number` is empty where the file gives none."""
+
+    number: str
+    slices: tuple[SliceFile, ...]
+
+    @property
+    def summary(self) -> str:
+        """Number, modality, slices, size and kernel: enough to choose by, nothing of the patient."""
+        header = self.slices[0].header
+        kernel = header.get("ConvolutionKernel")
+        kernel = kernel if isinstance(kernel, str | None) else "/".join(kernel)
+        return (
+            f"series {self.number or '(no number)'}: {header.get('Modality', 'CT')}, {len(self.slices)} slices, "
+            f"{header.get('Columns')} × {header.get('Rows')}" + (f", kernel {kernel}" if kernel else "")
+        )
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file carries DICOM's mark. Unreadable files do not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def read_header(path: Path) -> Dataset:
+    """The tags of a DICOM file that tell its series and place, without its pixels. InputError when it is broken."""
+    import pydicom
+
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+    except Exception as error:
+        raise InputError(
+            path, "the DICOM header cannot be read; the file is cut short or damaged", "Copy or export it again."
+        ) from error
+
+
+def is_localizer(header: Dataset) -> bool:
+    """Whether the header is that of a scout (localizer, topogram)."""
+    return "LOCALIZER" in [str(word).upper() for word in header.get("ImageType") or ()]
+
+
+def find_series(folder: Path) -> list[Series]:
+    """The CT series in a folder and below, by number; localizers, reports and other modalities left out.
+
+    InputError when there is none, saying what was found instead.
+    """
+    import pydicom.uid
+
+    slices: dict[str, list[SliceFile]] = {}
+    other: Counter[str] = Counter()
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in files:
+        if not is_dicom(path):
+            continue
+        header = read_header(path)
+        kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
+        if kind == pydicom.uid.MediaStorageDirectoryStorage:
+            continue
+        modality = str(header.get("Modality") or "no modality")
+        if is_localizer(header):
+            other["CT localizer"] += 1
+        elif kind in ENHANCED_CT_STORAGE:
+            other["enhanced CT"] += 1
+        elif kind == CT_IMAGE_STORAGE and modality == "CT":
+            slices.setdefault(str(header.get("SeriesInstanceUID")), []).append(SliceFile(path, header))
+        else:
+            other[modality if modality != "CT" else "CT report or capture"] += 1
+    if not slices:
+        raise _nothing(folder, files, other)
+    found = [Series(_text(group[0].header.get("SeriesNumber")), tuple(group)) for group in slices.values()]
+    return sorted(found, key=lambda series: (int(series.number or 0), str(series.slices[0].path)))
+
+
+def choose_series(folder: Path, series: str | None) -> Series:
+    """The one CT series of a folder, or that whose number (or place in the list, as in `#2`) is `series`.
+
+    InputError that lists the series when the choice is not clear.
+    """
+    found = find_series(folder)
+    stacks = [one for one in found if len(one.slices) > 1]
+    if not stacks:
+        raise InputError(
+            folder,
+            "each CT series in it has one slice, a CT needs several",
+            "Give the folder that holds every slice of the scan.",
+        )
+    listing = "\n".join(f"  #{place} {one.summary}" for place, one in enumerate(stacks, start=1))
+    if series is None:
+        if len(stacks) == 1:
+            return stacks[0]
+        raise InputError(
+            folder,
+            f"it holds {len(stacks)} CT series",
+            f"Choose one by its number, for example --series {stacks[0].number or '#1'}:\n{listing}",
+        )
+    wanted = series.strip()
+    matches = [one for one in stacks if one.number == wanted]
+    if not matches and wanted.lstrip("#").isdecimal():
+        matches = stacks[int(wanted.lstrip("#")) - 1 :][:1] if int(wanted.lstrip("#")) else []
+    if len(matches) != 1:
+        count = "several" if matches else "no"
+        raise InputError(
+            f"--series {series}",
+            f"{count} CT series of {folder} answer to it",
+            f"Choose one by its number, or by its place in this list, for example --series '#1':\n{listing}",
+        )
+    return matches[0]
+
+
+def _nothing(folder: Path, files: list[Path], other: Counter[str]) -> InputError:
+    if not other:
+        return InputError(
+            folder,
+            f"the folder holds no DICOM file ({len(files)} files looked at)",
+            "Give a folder of DICOM slices, or a NRRD, NIfTI or MetaImage file by its name.",
+        )
+    what = ", ".join(f"{count} × {name}" for name, count in other.most_common(_LISTED_MODALITIES))
+    if other["enhanced CT"]:
+        remedy = "Enhanced (multi-frame) CT is not read: load it in 3D Slicer and save it as NRRD."
+    elif other["CT localizer"]:
+        remedy = "A localizer is an X-ray, not a CT: give it as the X-ray, and the folder of the CT's slices here."
+    else:
+        remedy = "Give the folder that holds the slices of the CT."
+    return InputError(folder, f"the folder holds no CT series; found {what}", remedy)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
