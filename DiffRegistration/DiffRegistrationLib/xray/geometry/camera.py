@@ -16,8 +16,15 @@ class Camera(Protocol):
     All operations return a new camera; sizes are (rows, columns).
     """
 
-    camera_from_world: Float64[np.ndarray, "4 4"]
-    size: tuple[int, int]
+    @property
+    def camera_from_world(self) -> Float64[np.ndarray, "4 4"]:
+        """Rigid motion from world (RAS mm) to the camera frame."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of rows and columns of the image."""
+        ...
 
     def rays(self, pixels: Float64[np.ndarray, "n 2"] | None = None) -> Rays:
         """Rays through `pixels` (u, v), or through all of them in row-major order."""
