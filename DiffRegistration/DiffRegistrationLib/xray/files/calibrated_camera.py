@@ -1,0 +1,28 @@
+"""A camera as a file gave it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import InputError
+from ..geometry import Camera
+from ..provenance import Provenance
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedCamera:
+    """A camera and where each of its numbers came from."""
+
+    camera: Camera
+    provenance: tuple[Provenance, ...] = ()
+
+
+def check_size(subject: object, found: tuple[int, int], expected: tuple[int, int] | None) -> None:
+    """InputError, naming both, when a camera's size (rows, columns) is not that of the image it is meant for."""
+    if expected is not None and tuple(found) != tuple(expected):
+        raise InputError(
+            subject,
+            f"calibrates images of {found[0]} rows × {found[1]} columns, but the image has "
+            f"{expected[0]} rows × {expected[1]} columns",
+            "Use the calibration of this image; crop, bin or resample camera and image together.",
+        )

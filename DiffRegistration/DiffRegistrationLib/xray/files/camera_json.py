@@ -1,0 +1,127 @@
+"""Our own camera files: JSON that a person can read and that loses no digit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..geometry import Camera, PinholeCamera, ScanningSlitCamera
+from ..provenance import Provenance
+from .atomic import atomic_write
+from .calibrated_camera import CalibratedCamera, check_size
+from .rigid_values import rigid_from_file
+
+FORMAT = "fluoro registration camera"
+_VERSION = 1
+
+
+def write_camera(path: str | Path, camera: Camera, provenance: tuple[Provenance, ...] = ()) -> None:
+    """Write a pinhole or scanning-slit camera as JSON; InputError when the folder cannot be written to."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(camera_to_json(camera, provenance), indent=2) + "\n", encoding="utf-8")
+
+
+def camera_to_json(camera: Camera, provenance: tuple[Provenance, ...] = ()) -> dict[str, Any]:
+    """What a camera file holds, ready for `json`."""
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "version": _VERSION,
+        "world": "RAS",
+        "size_rows_columns_px": [int(n) for n in camera.size],
+        "camera_from_world_mm": camera.camera_from_world.tolist(),
+    }
+    if isinstance(camera, PinholeCamera):
+        content["type"] = "pinhole"
+        content["intrinsic_px"] = camera.intrinsic.tolist()
+        content["pixel_spacing_rows_columns_mm"] = (
+            None if camera.pixel_spacing is None else [float(d) for d in camera.pixel_spacing]
+        )
+    elif isinstance(camera, ScanningSlitCamera):
+        content["type"] = "scanning slit"
+        content["pixel_spacing_at_isocentre_rows_columns_mm"] = [float(d) for d in camera.pixel_spacing]
+        content["centre_u_v_px"] = [float(c) for c in camera.centre]
+        content["source_object_distance_mm"] = float(camera.source_object_distance)
+        content["source_detector_distance_mm"] = float(camera.source_detector_distance)
+    else:
+        raise TypeError(f"no file format for a {type(camera).__name__}")
+    content["provenance"] = [
+        {"quantity": p.quantity, "value": p.value, "origin": p.origin, "assumed": p.assumed} for p in provenance
+    ]
+    return content
+
+
+def camera_from_json(path: str | Path, content: Any, size: tuple[int, int] | None = None) -> CalibratedCamera:
+    """The camera that `camera_to_json` wrote; InputError about `path` naming the field that is missing or wrong."""
+    fields = _Fields(path, content)
+    version = fields.get("version")
+    if version != _VERSION:
+        raise InputError(
+            path, f"camera format version {version}, expected {_VERSION}", "Update the program or write it again."
+        )
+    rows, columns = fields.whole_numbers("size_rows_columns_px", 2)
+    check_size(path, (rows, columns), size)
+    pose = rigid_from_file(path, "camera_from_world_mm", fields.get("camera_from_world_mm"))
+    kind = fields.get("type")
+    camera: Camera
+    try:
+        if kind == "pinhole":
+            spacing = fields.get("pixel_spacing_rows_columns_mm")
+            camera = PinholeCamera(
+                np.array(fields.get("intrinsic_px"), dtype=np.float64),
+                pose,
+                (rows, columns),
+                None if spacing is None else fields.numbers("pixel_spacing_rows_columns_mm", 2),
+            )
+        elif kind == "scanning slit":
+            camera = ScanningSlitCamera(
+                pose,
+                (rows, columns),
+                fields.numbers("pixel_spacing_at_isocentre_rows_columns_mm", 2),
+                fields.numbers("centre_u_v_px", 2),
+                *fields.numbers("source_object_distance_mm", 1),
+                *fields.numbers("source_detector_distance_mm", 1),
+            )
+        else:
+            raise InputError(path, f"camera type “{kind}”", "Expected “pinhole” or “scanning slit”.")
+        lines = tuple(Provenance(**line) for line in content.get("provenance", ()))
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            path, f"the numbers are no camera: {error}", "Correct them or write the file again."
+        ) from None
+    return CalibratedCamera(camera, lines or (Provenance("camera", kind, "camera file"),))
+
+
+class _Fields:
+    """The fields of one JSON object, asked for by name."""
+
+    def __init__(self, path: str | Path, content: Any) -> None:
+        self.path = path
+        self.content = content
+
+    def get(self, name: str) -> Any:
+        if name not in self.content:
+            raise InputError(self.path, f"the field “{name}” is missing", "Add it or write the camera again.")
+        return self.content[name]
+
+    def numbers(self, name: str, count: int) -> Any:
+        """`count` finite floats of a field, as a tuple."""
+        try:
+            values = np.array(self.get(name), dtype=np.float64).reshape(count)
+        except (TypeError, ValueError):
+            values = np.array([np.nan])
+        if not np.isfinite(values).all():
+            raise InputError(self.path, f"the field “{name}” is not {count} finite numbers", "Correct it.")
+        return tuple(float(v) for v in values)
+
+    def whole_numbers(self, name: str, count: int) -> tuple[int, ...]:
+        """`count` positive integers of a field."""
+        values = self.numbers(name, count)
+        if any(v < 1 or v % 1 for v in values):
+            raise InputError(self.path, f"the field “{name}” is {values}", "Expected whole numbers of at least 1.")
+        return tuple(int(v) for v in values)
