@@ -11,14 +11,18 @@ WATER_ATTENUATION_PER_MM = 0.0192
 # 75 keV): slope = [µ_bone/µ_water − 1] at 70 keV over the same at 75 keV, cortical bone ICRU-44, 1.92 g/cm³.
 BONE_SLOPE = 1.10
 
+# What reads emptier than this is air and noise. Noise around 0 would otherwise be cut at 0 from below only, and add up
+# to a grey veil over a long way through the room.
+AIR_HOUNSFIELD = -950.0
+
 
 def attenuation_from_hounsfield(
     hounsfield: Num[np.ndarray, "*shape"],
     water_per_mm: float = WATER_ATTENUATION_PER_MM,
     bone_slope: float = BONE_SLOPE,
 ) -> Float32[np.ndarray, "*shape"]:
-    """µ in mm⁻¹: water·(1 + HU/1000) up to water, water·(1 + bone_slope·HU/1000) above it, 0 for air and below."""
+    """µ in mm⁻¹: water·(1 + HU/1000) up to water, water·(1 + bone_slope·HU/1000) above it, 0 for air."""
     hounsfield = np.asarray(hounsfield, dtype=np.float32)
     slope = np.where(hounsfield > 0, np.float32(bone_slope), np.float32(1))
     attenuation = np.float32(water_per_mm) * (1 + slope * hounsfield / np.float32(1000))
-    return np.maximum(attenuation, np.float32(0))
+    return np.where(hounsfield > AIR_HOUNSFIELD, attenuation, np.float32(0))
