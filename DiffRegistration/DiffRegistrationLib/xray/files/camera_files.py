@@ -18,6 +18,9 @@ from .text_numbers import TextRow, numbers, text_rows
 
 __all__ = ["CalibratedCamera", "read_camera", "write_camera"]
 
+# No calibration is longer; a CT named by mistake need not be read to its end.
+_LARGEST = 1_000_000
+
 _SUPPORTED = (
     "Supported are: the JSON that this program writes, a 3×4 projection matrix as text, MayaCam 1 and MayaCam 2 as "
     "XMALab exports them, and DeepFluoro's HDF5."
@@ -40,7 +43,8 @@ def read_camera(
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_LARGEST)
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}", "Check the file's name and rights.") from error
     if not content.strip():

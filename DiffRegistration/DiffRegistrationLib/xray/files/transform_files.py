@@ -33,7 +33,7 @@ def write_pose(path: str | Path, world_from_ct: Float64[np.ndarray, "4 4"]) -> N
     """
     path = Path(path)
     pose = rigid_from_file(path, "the pose", world_from_ct)
-    suffix = path.suffix.lower()
+    suffix = path.suffix
     if suffix not in (*_ITK_SUFFIXES, ".json"):
         raise InputError(path, f"no pose is written as “{suffix}”", "Use .tfm or .h5 for 3D Slicer, or .json.")
     with atomic_write(path) as temporary:
