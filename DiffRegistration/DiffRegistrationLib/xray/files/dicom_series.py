@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_STORAGE = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+_DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"
 _TAGS = (
     "SOPClassUID",
     "SOPInstanceUID",
@@ -81,12 +82,17 @@ def read_header(path: Path) -> Dataset:
     """The tags of a DICOM file that tell its series and place, without its pixels. InputError when it is broken."""
     import pydicom
 
+    broken = InputError(
+        path, "the DICOM header cannot be read; the file is cut short or damaged", "Copy or export it again."
+    )
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
     except Exception as error:
-        raise InputError(
-            path, "the DICOM header cannot be read; the file is cut short or damaged", "Copy or export it again."
-        ) from error
+        raise broken from error
+    # Every image and report belongs to a series; a header that ends before it says so was cut.
+    if not header.get("SeriesInstanceUID") and not _is_directory(header):
+        raise broken
+    return header
 
 
 def is_localizer(header: Dataset) -> bool:
@@ -99,8 +105,6 @@ def find_series(folder: Path) -> list[Series]:
 
     InputError when there is none, saying what was found instead.
     """
-    import pydicom.uid
-
     slices: dict[str, list[SliceFile]] = {}
     other: Counter[str] = Counter()
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -108,9 +112,9 @@ def find_series(folder: Path) -> list[Series]:
         if not is_dicom(path):
             continue
         header = read_header(path)
-        kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
-        if kind == pydicom.uid.MediaStorageDirectoryStorage:
+        if _is_directory(header):
             continue
+        kind = header.get("SOPClassUID")
         modality = str(header.get("Modality") or "no modality")
         if is_localizer(header):
             other["CT localizer"] += 1
@@ -177,6 +181,11 @@ def _nothing(folder: Path, files: list[Path], other: Counter[str]) -> InputError
     else:
         remedy = "Give the folder that holds the slices of the CT."
     return InputError(folder, f"the folder holds no CT series; found {what}", remedy)
+
+
+def _is_directory(header: Dataset) -> bool:
+    """Whether the header is that of a medium's table of contents (DICOMDIR)."""
+    return header.file_meta.get("MediaStorageSOPClassUID") == _DIRECTORY_STORAGE
 
 
 def _text(value: object) -> str:

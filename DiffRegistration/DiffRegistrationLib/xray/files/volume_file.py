@@ -11,6 +11,7 @@ from jaxtyping import Float64
 from ..errors import InputError
 from ..provenance import Provenance
 from .hounsfield_volume import AIR_HOUNSFIELD, HounsfieldVolume
+from .nifti_header import check_nifti, is_nifti
 from .slice_planes import SlicePlanes
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ def read_volume_file(path: Path) -> HounsfieldVolume:
     image = read_scalar_image(path)
     hounsfield = SimpleITK.GetArrayFromImage(image).astype(np.float32)
     lps_from_voxel = lps_from_voxel_of(image)
-    name = {"n": "NRRD", "m": "MetaImage"}[path.name.lower().removesuffix(".gz").split(".")[-1][0]]
-    name = "NIfTI" if ".nii" in path.name.lower() else name
+    name = "NIfTI" if is_nifti(path) else "NRRD" if path.suffix.lower() in (".nrrd", ".nhdr") else "MetaImage"
     columns, rows, slices = image.GetSize()
     spacing = " × ".join(f"{edge:.4f}" for edge in image.GetSpacing())
     provenance = [
@@ -57,8 +57,15 @@ def read_scalar_image(path: Path) -> Image:
     """A three-dimensional image with one value a voxel and a stated voxel size. InputError otherwise."""
     import SimpleITK
 
+    damaged = InputError(
+        path,
+        "the volume cannot be read; it is cut short, damaged, or not what its name says",
+        "Copy or export it again; 3D Slicer can save it as NRRD.",
+    )
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path.")
+    if is_nifti(path):
+        check_nifti(path)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     try:
@@ -85,11 +92,7 @@ def read_scalar_image(path: Path) -> Image:
         reader.SetExtractSize(size[:3] + [0] * (len(size) - 3))
         image = reader.Execute()
     except RuntimeError as error:
-        raise InputError(
-            path,
-            "the volume cannot be read; it is cut short, damaged, or not what its name says",
-            "Copy or export it again; 3D Slicer can save it as NRRD.",
-        ) from error
+        raise damaged from error
     if not _states_spacing(path, image):
         raise InputError(
             path,
@@ -142,15 +145,15 @@ def _header_fields(path: Path) -> str:
 def _states_spacing(path: Path, image: Image) -> bool:
     if not (np.isfinite(image.GetSpacing()).all() and min(image.GetSpacing()) > 0):
         return False
-    if ".nii" in path.name.lower():
-        return all(float(image.GetMetaData(f"pixdim[{axis}]")) > 0 for axis in (1, 2, 3))
+    if is_nifti(path):
+        return True
     header = _header_fields(path)
     words = ("spacings:", "space directions:") if header.startswith("nrrd") else ("elementspacing", "elementsize")
     return any(word in header for word in words)
 
 
 def _states_orientation(path: Path, image: Image) -> bool:
-    if ".nii" in path.name.lower():
+    if is_nifti(path):
         return any(image.GetMetaData(code) != "0" for code in ("qform_code", "sform_code"))
     header = _header_fields(path)
     words = ("space directions:",) if header.startswith("nrrd") else ("transformmatrix", "orientation", "rotation")
