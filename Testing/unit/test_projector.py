@@ -84,14 +84,14 @@ def test_ellipsoids_on_a_tilted_anisotropic_grid_give_their_chords() -> None:
 
 def test_the_jacobian_is_the_derivative_of_the_image() -> None:
     projector = Projector(blobs(), dtype=np.float64)
-    rays = camera().rays()
+    rays = camera(20, 8.0).rays()
     centre = rigid.transform_points(POSE, [projector.ct.centre])[0]
-    image, jacobian = projector.render_with_jacobian(rays, POSE, samples=4000)
+    image, jacobian = projector.render_with_jacobian(rays, POSE, samples=8000)
     for axis in range(6):
         step = np.zeros(6)
         step[axis] = 1e-5 if axis < 3 else 1e-3
         plus, minus = (
-            projector.render(rays, rigid.move_about(centre, sign * step, POSE), samples=4000)[0] for sign in (1, -1)
+            projector.render(rays, rigid.move_about(centre, sign * step, POSE), samples=8000)[0] for sign in (1, -1)
         )
         numeric = (plus - minus) / (2 * step[axis])
         error = np.linalg.norm(jacobian[0, :, axis] - numeric) / np.linalg.norm(numeric)
@@ -188,7 +188,7 @@ def test_autograd_gives_the_same_gradient_through_any_parametrisation() -> None:
     start = torch.tensor([1.0, 0.05, -0.03, 0.1, 3.0, -2.0, 1.0], dtype=torch.float64)
 
     def loss(parameters: object) -> object:
-        return (render(projector, rays, pose_of(parameters), step_mm=0.1)[0] * torch.tensor(weights)).sum()
+        return (render(projector, rays, pose_of(parameters), samples=8000)[0] * torch.tensor(weights)).sum()
 
     parameters = start.clone().requires_grad_(True)
     loss(parameters).backward()

@@ -1,0 +1,158 @@
+"""Coarse global search: many orientations, and for each the in-plane position by correlation instead of by trial.
+
+A DRR of a tilted CT, slid over the X-ray, correlates best where the CT belongs: one FFT replaces thousands of renders. Masks on
+both sides (Padfield, IEEE TIP 21(5), 2012) let X-ray and CT each show parts that the other lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+from scipy import fft
+
+from ..xray.geometry import Camera, Rays, rigid
+from ..xray.projector import Projector
+from ..xray.radiograph import Radiograph
+from .views import seen_through_ct
+
+# Correlation on images of this many pixels a side finds a head to about its own pixel; more only costs time.
+SEARCH_PIXELS = 48
+# A match must use this part of what DRR and X-ray could share.
+_LEAST_OVERLAP = 0.4
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A pose worth refining, how well it correlates, and the name of the start it came from."""
+
+    pose: Float64[np.ndarray, "4 4"]
+    score: float
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class _SearchView:
+    """One X-ray at search size, and a wider camera that also sees what a shift would bring into view."""
+
+    xray: Float32[np.ndarray, "rows columns"]
+    mask: Bool[np.ndarray, "rows columns"]
+    wide: Camera
+    rays: Rays
+    margin: tuple[int, int]
+
+
+def search_binning(size: tuple[int, int]) -> int:
+    """Power of two that brings an image to about `SEARCH_PIXELS` a side."""
+    return int(2 ** max(0, round(np.log2(np.sqrt(size[0] * size[1]) / SEARCH_PIXELS))))
+
+
+def _search_view(radiograph: Radiograph) -> _SearchView:
+    coarse = radiograph.binned(search_binning(radiograph.camera.size))
+    rows, columns = coarse.camera.size
+    margin = (rows // 2, columns // 2)
+    wide = coarse.camera.cropped(-margin[0], -margin[1], (rows + 2 * margin[0], columns + 2 * margin[1]))
+    return _SearchView(coarse.attenuation, coarse.mask, wide, wide.rays(), margin)
+
+
+def masked_correlation(
+    fixed: Float32[np.ndarray, "h w"],
+    fixed_mask: Bool[np.ndarray, "h w"],
+    moving: Float32[np.ndarray, "H W"],
+    moving_mask: Bool[np.ndarray, "H W"],
+) -> tuple[Float64[np.ndarray, "sh sw"], tuple[int, int]]:
+    """NCC of `moving`, shifted by every (rows, columns), with `fixed`, over what both masks allow.
+
+    Returns the map and the index of zero shift in it. Shifts with too little overlap score −1.
+    """
+    shape = [fft.next_fast_len(a + b - 1, real=True) for a, b in zip(fixed.shape, moving.shape, strict=True)]
+    centred_fixed = np.where(fixed_mask, fixed - fixed[fixed_mask].mean(), 0).astype(np.float64)
+    centred_moving = np.where(moving_mask, moving - moving[moving_mask].mean(), 0).astype(np.float64)
+    # Reversing one side turns convolution into correlation.
+    F = fft.rfft2(np.stack([fixed_mask.astype(float), centred_fixed, centred_fixed**2]), shape)
+    reverse = np.s_[:, ::-1, ::-1]
+    M = fft.rfft2(np.stack([moving_mask.astype(float), centred_moving, centred_moving**2])[reverse], shape)
+    products = np.stack([F[0] * M[0], F[1] * M[0], F[2] * M[0], F[0] * M[1], F[0] * M[2], F[1] * M[1]])
+    n, sum_f, sum_ff, sum_m, sum_mm, sum_fm = fft.irfft2(products, shape)
+    n = np.maximum(n, 1e-6)
+    variance = np.maximum(sum_ff - sum_f**2 / n, 0) * np.maximum(sum_mm - sum_m**2 / n, 0)
+    floor = 1e-8 * float((centred_fixed**2).sum() * (centred_moving**2).sum()) + 1e-300
+    correlation = (sum_fm - sum_f * sum_m / n) / np.sqrt(np.maximum(variance, floor))
+    enough = n >= _LEAST_OVERLAP * min(fixed_mask.sum(), moving_mask.sum())
+    return np.where(enough, correlation, -1.0), (moving.shape[0] - 1, moving.shape[1] - 1)
+
+
+def _turned_to_face(
+    camera: Camera, pose: Float64[np.ndarray, "4 4"], old: Float64[np.ndarray, "3"], new: Float64[np.ndarray, "3"]
+) -> Float64[np.ndarray, "4 4"]:
+    """`pose` with the CT's centre moved from `old` to `new`, turned so that the camera sees the same side of it."""
+    rays = camera.rays(camera.project(np.stack([old, new])))
+    before, after = rays.target - rays.source
+    before, after = before / np.linalg.norm(before), after / np.linalg.norm(after)
+    axis = np.cross(before, after)
+    sine = float(np.linalg.norm(axis))
+    omega = axis / sine * np.arcsin(min(sine, 1.0)) if sine > 1e-9 else np.zeros(3)
+    return rigid.move_about(old, np.concatenate([omega, new - old]), pose)
+
+
+def correlate_in_plane(
+    radiographs: Sequence[Radiograph],
+    projector: Projector,
+    starts: Iterable[tuple[Float64[np.ndarray, "4 4"], str]],
+) -> list[Candidate]:
+    """Each start, moved to where it correlates best with all views; best first."""
+    views = [_search_view(radiograph) for radiograph in radiographs]
+    candidates = []
+    for start, name in starts:
+        centre = rigid.transform_points(start, [projector.ct.centre])[0]
+        jacobians, shifts, scores = [], [], []
+        for view in views:
+            moving_mask = seen_through_ct(view.rays, projector, start).reshape(view.wide.size)
+            if not moving_mask.any():
+                scores.append(-1.0)
+                continue
+            binning = projector.binning_for(view.wide.pixel_footprint_mm(centre))
+            drr = projector.render(view.rays, start, binning=binning)[0].reshape(view.wide.size)
+            scale, zero = masked_correlation(view.xray, view.mask, drr, moving_mask)
+            peak = np.unravel_index(int(np.argmax(scale)), scale.shape)
+            scores.append(float(scale[peak]))
+            # The wide image starts `margin` before the X-ray: index 0 of the one is −margin of the other.
+            shifts.append([peak[1] - zero[1] + view.margin[1], peak[0] - zero[0] + view.margin[0]])
+            nudged = view.wide.project(centre + np.eye(3)) - view.wide.project(centre[None])
+            jacobians.append(nudged.T)
+        if not shifts:
+            continue
+        # Every view constrains two of three directions; along the ray of a single view nothing moves.
+        J, wanted = np.concatenate(jacobians), np.concatenate(shifts)
+        moved = centre + np.linalg.lstsq(J, wanted, rcond=1e-3)[0]
+        pose = _turned_to_face(views[0].wide, start, centre, moved)
+        candidates.append(Candidate(pose, float(np.mean(scores)), name))
+    return sorted(candidates, key=lambda candidate: -candidate.score)
+
+
+def orientations_around(
+    pose: Float64[np.ndarray, "4 4"], centre: Float64[np.ndarray, "3"], reach_deg: float, step_deg: float
+) -> list[Float64[np.ndarray, "4 4"]]:
+    """`pose` turned about `centre` (world mm) by a ball of rotation vectors on a grid, nearest first."""
+    n = int(reach_deg // step_deg)
+    grid = np.stack(np.meshgrid(*[np.arange(-n, n + 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3) * step_deg
+    grid = grid[np.linalg.norm(grid, axis=1) <= reach_deg + 1e-9]
+    grid = grid[np.argsort(np.linalg.norm(grid, axis=1), kind="stable")]
+    return [rigid.move_about(centre, [*np.radians(turn), 0, 0, 0], pose) for turn in grid]
+
+
+def distinct(
+    candidates: Iterable[Candidate], centre_of_ct: Float64[np.ndarray, "3"], most: int, angle_deg: float, apart_mm: float
+) -> list[Candidate]:
+    """The first `most` candidates that differ from all chosen before by `angle_deg` or by `apart_mm` at the CT's centre."""
+    chosen: list[Candidate] = []
+    for candidate in candidates:
+        steps = [rigid.increment_between(
+            rigid.transform_points(other.pose, [centre_of_ct])[0], candidate.pose, other.pose) for other in chosen]
+        if all(np.degrees(np.linalg.norm(s[:3])) >= angle_deg or np.linalg.norm(s[3:]) >= apart_mm for s in steps):
+            chosen.append(candidate)
+        if len(chosen) == most:
+            break
+    return chosen

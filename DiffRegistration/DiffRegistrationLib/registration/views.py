@@ -1,0 +1,95 @@
+"""Views of one registration, ready for the solver: levels of their images with rays, CT level and similarity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from ..xray.geometry import Camera, Rays, rigid
+from ..xray.geometry.pixel_grid import all_pixels
+from ..xray.projector import Projector
+from ..xray.radiograph import Radiograph
+from .similarity import SIMILARITIES, Comparison, Similarity
+
+
+@dataclass(frozen=True, eq=False)
+class ViewLevel:
+    """One view at one image binning."""
+
+    camera: Camera
+    mask: Bool[np.ndarray, "rows columns"]
+    rays: Rays
+    ct_binning: int
+    similarity: Similarity
+
+    def drr(
+        self, projector: Projector, pose: Float64[np.ndarray, "4 4"]
+    ) -> tuple[Float32[np.ndarray, "rows columns"], Float32[np.ndarray, "6 rows columns"]]:
+        """DRR and its derivative on the level's grid; 0 where the mask is False."""
+        values, derivative = projector.render_with_jacobian(self.rays, pose, binning=self.ct_binning)
+        image = np.zeros(self.mask.shape, dtype=np.float32)
+        image[self.mask] = values[0]
+        jacobian = np.zeros((6, *self.mask.shape), dtype=np.float32)
+        jacobian[:, self.mask] = derivative[0].T
+        return image, jacobian
+
+    def compare(self, projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> Comparison:
+        """DRR of `pose` against the X-ray."""
+        return self.similarity(*self.drr(projector, pose))
+
+
+def seen_through_ct(
+    rays: Rays, projector: Projector, pose: Float64[np.ndarray, "4 4"], least_mm: float = 10.0
+) -> Bool[np.ndarray, "n"]:
+    """Which rays cross at least `least_mm` of the CT's box.
+
+    An X-ray shows more than a CT holds; where the CT has nothing to say, pixels must not be held against it.
+    """
+    volume = projector.volume(1)
+    voxel_from_world = volume.voxel_from_ct @ rigid.inverse(pose)
+    origin = rigid.transform_points(voxel_from_world, rays.source)
+    direction = (rays.target - rays.source) @ voxel_from_world[:3, :3].T
+    direction = np.where(np.abs(direction) < 1e-12, 1e-12, direction)
+    # Half a voxel of padding and half a voxel to the face: the box of voxel faces.
+    near, far = (0.5 - origin) / direction, (np.array(projector.ct.size) + 0.5 - origin) / direction
+    enter = np.minimum(near, far).max(axis=1).clip(0, 1)
+    leave = np.maximum(near, far).min(axis=1).clip(0, 1)
+    return (leave - enter) * np.linalg.norm(rays.target - rays.source, axis=1) >= least_mm
+
+
+def view_level(
+    radiograph: Radiograph,
+    binning: int,
+    projector: Projector,
+    pose: Float64[np.ndarray, "4 4"],
+    similarity: str,
+) -> ViewLevel:
+    """Level of `radiograph` binned by `binning`; the CT level follows from the pixel's footprint at the patient."""
+    coarse = radiograph.binned(binning)
+    mask = coarse.mask.copy()
+    rays = coarse.camera.rays(all_pixels(coarse.camera.size)[mask.ravel()])
+    seen = seen_through_ct(rays, projector, pose)
+    mask[mask] = seen
+    centre = rigid.transform_points(pose, [projector.ct.centre])[0]
+    return ViewLevel(
+        coarse.camera,
+        mask,
+        rays[seen],
+        projector.binning_for(coarse.camera.pixel_footprint_mm(centre)),
+        SIMILARITIES[similarity](coarse.attenuation, mask),
+    )
+
+
+def compare_all(levels: Sequence[ViewLevel], projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> Comparison:
+    """All views together: one increment moves them all, so their normal equations add up."""
+    parts = [level.compare(projector, pose) for level in levels]
+    return Comparison(
+        sum(part.cost for part in parts),
+        np.sum([part.gradient for part in parts], axis=0),
+        np.sum([part.hessian for part in parts], axis=0),
+        float(np.mean([part.score for part in parts])),
+        float(np.sqrt(np.mean([part.residual**2 for part in parts]))),
+    )
