@@ -11,9 +11,10 @@ from jaxtyping import Float32, Float64
 
 from ..errors import InputError
 from ..provenance import Provenance
-from .dicom_series import ENHANCED_CT_STORAGE, Series, SliceFile, choose_series, is_localizer, read_header
+from .dicom_series import ENHANCED_CT_STORAGE, Series, SliceFile, choose_series, read_slice_header
 from .hounsfield_volume import AIR_HOUNSFIELD, HounsfieldVolume
 from .slice_planes import SlicePlanes
+from .xray_dicom import is_localizer
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -37,7 +38,7 @@ def read_dicom_folder(folder: Path, series: str | None = None) -> HounsfieldVolu
 
 def refuse_single_file(path: Path) -> InputError:
     """The error for one DICOM file given as a CT: what it is, and what to give instead."""
-    header = read_header(path)
+    header = read_slice_header(path)
     modality = str(header.get("Modality") or "unknown")
     if is_localizer(header):
         return InputError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from .xray_dicom import is_dicom, is_localizer
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -69,16 +70,7 @@ class Series:
         )
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file carries DICOM's mark. Unreadable files do not."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
-def read_header(path: Path) -> Dataset:
+def read_slice_header(path: Path) -> Dataset:
     """The tags of a DICOM file that tell its series and place, without its pixels. InputError when it is broken."""
     import pydicom
 
@@ -95,11 +87,6 @@ def read_header(path: Path) -> Dataset:
     return header
 
 
-def is_localizer(header: Dataset) -> bool:
-    """Whether the header is that of a scout (localizer, topogram)."""
-    return "LOCALIZER" in [str(word).upper() for word in header.get("ImageType") or ()]
-
-
 def find_series(folder: Path) -> list[Series]:
     """The CT series in a folder and below, by number; localizers, reports and other modalities left out.
 
@@ -109,9 +96,12 @@ def find_series(folder: Path) -> list[Series]:
     other: Counter[str] = Counter()
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     for path in files:
-        if not is_dicom(path):
-            continue
-        header = read_header(path)
+        try:
+            if not is_dicom(path):
+                continue
+        except OSError as error:
+            raise InputError(path, f"cannot be opened: {error.strerror}", "Check the right to read it.") from error
+        header = read_slice_header(path)
         if _is_directory(header):
             continue
         kind = header.get("SOPClassUID")
@@ -130,19 +120,24 @@ def find_series(folder: Path) -> list[Series]:
     return sorted(found, key=lambda series: (int(series.number or 0), str(series.slices[0].path)))
 
 
-def choose_series(folder: Path, series: str | None) -> Series:
-    """The one CT series of a folder, or that whose number (or place in the list, as in `#2`) is `series`.
-
-    InputError that lists the series when the choice is not clear.
-    """
-    found = find_series(folder)
-    stacks = [one for one in found if len(one.slices) > 1]
+def series_of_slices(folder: Path) -> list[Series]:
+    """Those CT series of a folder that have more than one slice. InputError when there is none."""
+    stacks = [series for series in find_series(folder) if len(series.slices) > 1]
     if not stacks:
         raise InputError(
             folder,
             "each CT series in it has one slice, a CT needs several",
             "Give the folder that holds every slice of the scan.",
         )
+    return stacks
+
+
+def choose_series(folder: Path, series: str | None) -> Series:
+    """The one CT series of a folder, or that whose number (or place in the list, as in `#2`) is `series`.
+
+    InputError that lists the series when the choice is not clear.
+    """
+    stacks = series_of_slices(folder)
     listing = "\n".join(f"  #{place} {one.summary}" for place, one in enumerate(stacks, start=1))
     if series is None:
         if len(stacks) == 1:
