@@ -20,6 +20,7 @@ from DiffRegistrationLib.xray.geometry import PinholeCamera, ScanningSlitCamera,
 from DiffRegistrationLib.xray.provenance import Provenance
 from DiffRegistrationLib.xray.radiograph import Radiograph
 
+LINEAR = pictures.GreyWindow(0.0, 1.0)
 CENTRE = np.array([4.0, -7.0, 30.0])
 
 
@@ -192,19 +193,33 @@ def test_colours_tell_which_image_is_denser() -> None:
     xray = np.array([[0.0, 1.0, 0.5, 1.0]], dtype=np.float32)
     drr = np.array([[1.0, 0.0, 0.5, 1.0]], dtype=np.float32)
     mask = np.array([[True, True, True, False]])
-    over = pictures.overlay(xray, drr, mask, (0, 1))[0]
+    over = pictures.overlay(xray, drr, mask, LINEAR)[0]
     assert over[0].tolist() == [255, 0, 255] and over[1].tolist() == [0, 255, 0]
     assert over[2, 0] == over[2, 1] == over[2, 2]
-    apart = pictures.difference(xray, drr, mask, (0, 1))[0]
+    apart = pictures.difference(xray, drr, mask, LINEAR)[0]
     assert apart[0].tolist() == list(pictures.DRR_COLOUR) and apart[1].tolist() == list(pictures.XRAY_COLOUR)
     assert len({tuple(pixel) for pixel in apart[[0, 1, 2, 3]].tolist()}) == 4
-    lit = pictures.light_box(np.ones_like(xray), mask, (0, 1))[0]
+    lit = pictures.light_box(np.ones_like(xray), mask, LINEAR)[0]
     assert lit[0].tolist() == [255, 255, 255] and lit[3, 0] < 140
+
+
+def test_greys_suit_a_head_as_well_as_a_skull_in_air() -> None:
+    mask = np.ones((100, 100), dtype=bool)
+    ramp = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
+    for bent in (ramp, ramp**3, ramp ** np.float32(0.4)):
+        image = 7 * bent - 2
+        window = pictures.grey_window(image, mask)
+        shown = window.brightness(image)
+        assert shown[image < np.percentile(image, 1)].max() == 0 and shown[image > np.percentile(image, 99)].min() == 1
+        body = (image > np.percentile(image, 1) + 0.7) & (image < np.percentile(image, 99))
+        assert 0.4 < np.median(shown[body]) < 0.5
+    flat = pictures.grey_window(np.full((10, 10), 3.0, dtype=np.float32), np.ones((10, 10), dtype=bool))
+    assert np.isfinite(flat.brightness(np.full((10, 10), 3.0, dtype=np.float32))).all()
 
 
 def test_checkerboard_starts_with_the_xray_and_takes_turns() -> None:
     xray, drr = np.ones((100, 100), dtype=np.float32), np.zeros((100, 100), dtype=np.float32)
-    board = pictures.checkerboard(xray, drr, np.ones((100, 100), dtype=bool), (0, 1))[..., 0]
+    board = pictures.checkerboard(xray, drr, np.ones((100, 100), dtype=bool), LINEAR)[..., 0]
     assert board[5, 5] == 255 and board[5, 15] == 0 and board[15, 5] == 0 and board[15, 15] == 255
 
 

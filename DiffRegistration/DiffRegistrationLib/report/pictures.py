@@ -7,6 +7,8 @@ Colours are safe for colour-blind readers: the X-ray is green and the DRR magent
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float, Float32, UInt8
 
@@ -18,8 +20,10 @@ _OUTSIDE_GREY = 90
 _DIMMED, _HAZE = 0.35, 0.13
 # A tip of the window lost to either side keeps single hot or dead pixels from darkening all others.
 _WINDOW_PERCENTILES = (1, 99)
-# Lifts soft tissue, which a head's dense skull base would leave near black, as film does.
-_GAMMA = 0.7
+# Where the middle of what is no air shall lie between black and white, and how far the greys may be bent to that end.
+_MIDDLE_GREY = 0.45
+_GAMMA_LIMITS = (0.6, 2.5)
+_AIR_BELOW = 0.1
 # The share of the grey window that is full colour; fixed, so that a poor fit never looks like a good one.
 DIFFERENCE_RANGE = 0.25
 _TILES_ALONG_LONGER_SIDE = 10
@@ -30,21 +34,35 @@ Mask = Bool[np.ndarray, "rows columns"]
 Picture = UInt8[np.ndarray, "rows columns 3"]
 
 
-def grey_window(image: Image, mask: Mask) -> tuple[float, float]:
-    """(black, white) values of an image: percentiles of its usable pixels, or of all where none is usable."""
+@dataclass(frozen=True)
+class GreyWindow:
+    """Values shown black and white; those between follow a power law, as on film."""
+
+    black: float
+    white: float
+    gamma: float = 1.0
+
+    def brightness(self, image: Image) -> Float[np.ndarray, "rows columns"]:
+        """0 (black) to 1 (white); NaN is black."""
+        linear = np.clip((image - self.black) / (self.white - self.black), 0, 1)
+        return np.nan_to_num(linear) ** self.gamma
+
+
+def grey_window(image: Image, mask: Mask) -> GreyWindow:
+    """A window that shows bone and soft tissue of an image: percentiles of its usable pixels (of all if none is)."""
     values = image[mask & np.isfinite(image)]
     if not values.size:
         values = image[np.isfinite(image)]
     if not values.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(values, _WINDOW_PERCENTILES))
-    return low, high if high > low else low + 1.0
-
-
-def _brightness(image: Image, window: tuple[float, float]) -> Float[np.ndarray, "rows columns"]:
-    """0 (black) to 1 (white); NaN is black."""
-    low, high = window
-    return np.nan_to_num(np.clip((image - low) / (high - low), 0, 1)) ** _GAMMA
+        return GreyWindow(0.0, 1.0)
+    black, white = (float(value) for value in np.percentile(values, _WINDOW_PERCENTILES))
+    if not white > black:
+        return GreyWindow(black, black + 1.0)
+    linear = (values - black) / (white - black)
+    body = linear[(linear > _AIR_BELOW) & (linear < 1)]
+    middle = float(np.median(body)) if body.size else _MIDDLE_GREY
+    gamma = float(np.clip(np.log(_MIDDLE_GREY) / np.log(middle), *_GAMMA_LIMITS))
+    return GreyWindow(black, white, gamma)
 
 
 def _picture(colours: Float[np.ndarray, "rows columns 3"], mask: Mask) -> Picture:
@@ -52,40 +70,41 @@ def _picture(colours: Float[np.ndarray, "rows columns 3"], mask: Mask) -> Pictur
     return np.round(255 * dimmed).astype(np.uint8)
 
 
-def light_box(image: Image, mask: Mask, window: tuple[float, float]) -> Picture:
+def light_box(image: Image, mask: Mask, window: GreyWindow) -> Picture:
     """One image in greys."""
-    return _picture(np.repeat(_brightness(image, window)[..., None], 3, axis=2), mask)
+    return _picture(np.repeat(window.brightness(image)[..., None], 3, axis=2), mask)
 
 
-def overlay(xray: Image, drr: Image, mask: Mask, window: tuple[float, float]) -> Picture:
+def overlay(xray: Image, drr: Image, mask: Mask, window: GreyWindow) -> Picture:
     """X-ray in green over DRR in magenta: grey where they agree, coloured where only one of them is bright."""
-    green, magenta = _brightness(xray, window), _brightness(drr, window)
+    green, magenta = window.brightness(xray), window.brightness(drr)
     return _picture(np.stack([magenta, green, magenta], axis=2), mask)
 
 
-def checkerboard(xray: Image, drr: Image, mask: Mask, window: tuple[float, float]) -> Picture:
+def checkerboard(xray: Image, drr: Image, mask: Mask, window: GreyWindow) -> Picture:
     """Tiles of X-ray and DRR in turn, the X-ray in the top left one: contours run on across tiles that fit."""
     tile = max(1, -(-max(xray.shape) // _TILES_ALONG_LONGER_SIDE))
     row, column = np.indices(xray.shape) // tile
     return light_box(np.where((row + column) % 2 == 0, xray, drr), mask, window)
 
 
-def difference(xray: Image, drr: Image, mask: Mask, window: tuple[float, float]) -> Picture:
+def difference(xray: Image, drr: Image, mask: Mask, window: GreyWindow) -> Picture:
     """X-ray minus DRR: white where equal, green where the X-ray is denser, magenta where the DRR is.
 
     Full colour is a difference of DIFFERENCE_RANGE of the window, whatever the pair. Grey lies outside the mask.
     """
-    reach = DIFFERENCE_RANGE * (window[1] - window[0])
+    reach = DIFFERENCE_RANGE * (window.white - window.black)
     signed = np.nan_to_num(np.clip((xray - drr) / reach, -1, 1))[..., None]
     ends = np.where(signed > 0, np.array(XRAY_COLOUR), np.array(DRR_COLOUR))
     colours = np.array(_NO_DIFFERENCE) + np.abs(signed) * (ends - np.array(_NO_DIFFERENCE))
     return np.round(np.where(mask[..., None], colours, _OUTSIDE_GREY)).astype(np.uint8)
 
 
-def edges(xray: Image, drr: Image, mask: Mask, window: tuple[float, float]) -> Picture:
+def edges(xray: Image, drr: Image, mask: Mask, window: GreyWindow) -> Picture:
     """Contours of the DRR drawn in orange on the X-ray: they lie on the bone where the pose is right."""
     picture = light_box(xray, mask, window)
-    drawn = contours(drr, mask)
+    # Edges of what is seen: in line integrals the skin against air would outdo every bone.
+    drawn = contours(window.brightness(drr).astype(np.float32), mask)
     if max(xray.shape) > _THIN_LINES_UP_TO:
         drawn[1:] |= drawn[:-1]
         drawn[:, 1:] |= drawn[:, :-1]
