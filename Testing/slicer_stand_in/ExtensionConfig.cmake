@@ -1,0 +1,8 @@
+foreach(_name HOMEPAGE CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS)
+  if(NOT EXTENSION_${_name})
+    message(FATAL_ERROR "EXTENSION_${_name} is not set")
+  endif()
+endforeach()
+if(PROJECT_NAME MATCHES "^Slicer")
+  message(FATAL_ERROR "an extension's name does not start with Slicer")
+endif()
