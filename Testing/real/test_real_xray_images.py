@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import tarfile
 
 import numpy as np
 import pytest
 from DiffRegistrationLib.xray.errors import InputError
+from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.xray_files import CArmGeometry, frame_count, read_xray, read_xray_frames
 from DiffRegistrationLib.xray.geometry import PinholeCamera, ScanningSlitCamera
+from DiffRegistrationLib.xray.projector.projector import Projector
 
 pytestmark = pytest.mark.real
 C_ARM = CArmGeometry(source_detector_distance=1000, source_object_distance=700, pixel_spacing=(0.3, 0.3))
@@ -63,6 +66,22 @@ def test_localizer_of_a_skull_has_the_scanners_slit_geometry(real_data):
     assert not radiograph.mask[:, :3].any() and radiograph.mask[:, 3:508].mean() > 0.99
     vault, air = radiograph.attenuation[150:160, 150:156], radiograph.attenuation[20:60, 20:100]
     assert vault.mean() > air.mean() + 100
+
+
+@pytest.mark.slow
+def test_ct_of_the_same_skull_projects_onto_its_localizer(real_data, tmp_path):
+    with tarfile.open(real_data / "skull_phantom" / "ct_soft_kernel_dicom.tar.xz") as packed:
+        packed.extractall(tmp_path, filter="data")
+    radiograph = read_xray(real_data / "skull_phantom" / "lateral_scout.dcm")
+    ct = read_ct(tmp_path)
+    camera = radiograph.camera
+    drr = Projector(ct).render(camera.rays(), np.eye(4), binning=2)[0].reshape(camera.size)
+    # Rows whose rays stay within the CT's slices.
+    half = ct.voxel_size[2] * (ct.size[2] - 1) / 2
+    rows = np.abs(916.5 - 0.9765625 * np.arange(camera.size[0]) - ct.centre[2]) < half - 2
+    mask = radiograph.mask & rows[:, None]
+    assert np.corrcoef(radiograph.attenuation[mask], drr[mask])[0, 1] > 0.89
+    assert np.corrcoef(radiograph.attenuation[mask], drr[:, ::-1][mask])[0, 1] < 0.7
 
 
 def test_beads_attenuate_where_they_were_picked(real_data):
