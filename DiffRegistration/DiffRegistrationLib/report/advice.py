@@ -22,9 +22,7 @@ _LOOK = (
     "In the overlay, bone that agrees is grey; green and magenta twins beside each other are a misalignment."
 )
 _GEOMETRY = "Check the geometry table: a value marked “assumed” was read from no file and may be wrong."
-_OTHER_START = (
-    "Register again from another start: move the CT by hand near its place, give landmarks, or let the search run."
-)
+_OTHER_START = "Register again from another start: name the view (AP, PA, lateral), or give a pose that lies near."
 
 _ADVICE = {
     Verdict.ACCEPTED: Advice(
