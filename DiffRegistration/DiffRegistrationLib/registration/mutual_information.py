@@ -1,7 +1,8 @@
 """Mutual information: asks only that equal brightness in one image goes with equal brightness in the other.
 
-Joint histogram with cubic B-spline windows on the DRR's side (Thévenaz & Unser, IEEE TIP 9(12), 2000, eq. 8–20), so that it
-can be differentiated. The Gauss–Newton Hessian follows Dowson & Bowden (PAMI 30(1), 2008): first derivatives only.
+Joint histogram with cubic B-spline windows on the DRR's side (Thévenaz & Unser, IEEE TIP 9(12), 2000, eq. 8–20), so
+that it can be differentiated. The Hessian is that of least squares on the brightness left unexplained within each
+class of X-ray pixels: first derivatives only, hence always positive.
 """
 
 from __future__ import annotations
@@ -69,8 +70,6 @@ def mutual_information(
         within = np.sqrt(np.maximum(second / members - (first / members) ** 2, 0.25))[fixed] / per_unit
         centred = J - np.stack([np.bincount(fixed, row, BINS) / members for row in J])[:, fixed]
         scaled = centred / within
-        return Comparison(
-            -information, gradient, scaled @ scaled.T / n, information / max(entropy, 1e-12), -information
-        )
+        return Comparison(-information, gradient, scaled @ scaled.T / n, information / max(entropy, 1e-12), 1.0, n / 9)
 
     return similarity

@@ -34,9 +34,9 @@ class Iteration:
 class RegistrationResult:
     """A pose and everything needed to judge it.
 
-    `pose` is world_from_ct (RAS mm). `covariance` is that of the left increment ξ = (ω rad, v mm) about `centre`, the CT's
-    centre in world mm. `similarity` is the correlation of X-ray and DRR (1 = identical) at the finest level. `drrs` holds one DRR
-    per view on the X-ray's own pixels. `start` says which start led here.
+    `pose` is world_from_ct (RAS mm). `covariance` is that of the left increment ξ = (ω rad, v mm) about `centre`, the
+    CT's centre in world mm. `similarity` is the correlation of X-ray and DRR (1 = identical) where both see the
+    patient. `drrs` holds one DRR per view on the X-ray's own pixels. `start` says which start led here.
     """
 
     pose: Float64[np.ndarray, "4 4"]

@@ -1,7 +1,7 @@
 """Coarse global search: many orientations, and for each the in-plane position by correlation instead of by trial.
 
-A DRR of a tilted CT, slid over the X-ray, correlates best where the CT belongs: one FFT replaces thousands of renders. Masks on
-both sides (Padfield, IEEE TIP 21(5), 2012) let X-ray and CT each show parts that the other lacks.
+A DRR of a tilted CT, slid over the X-ray, correlates best where the CT belongs: one FFT replaces thousands of renders.
+Masks on both sides (Padfield, IEEE TIP 21(5), 2012) let X-ray and CT each show parts that the other lacks.
 """
 
 from __future__ import annotations
@@ -115,9 +115,9 @@ def correlate_in_plane(
                 continue
             binning = projector.binning_for(view.wide.pixel_footprint_mm(centre))
             drr = projector.render(view.rays, start, binning=binning)[0].reshape(view.wide.size)
-            scale, zero = masked_correlation(view.xray, view.mask, drr, moving_mask)
-            peak = np.unravel_index(int(np.argmax(scale)), scale.shape)
-            scores.append(float(scale[peak]))
+            correlation, zero = masked_correlation(view.xray, view.mask, drr, moving_mask)
+            peak = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
+            scores.append(float(correlation[peak]))
             # The wide image starts `margin` before the X-ray: index 0 of the one is −margin of the other.
             shifts.append([peak[1] - zero[1] + view.margin[1], peak[0] - zero[0] + view.margin[0]])
             nudged = view.wide.project(centre + np.eye(3)) - view.wide.project(centre[None])
@@ -144,14 +144,30 @@ def orientations_around(
 
 
 def distinct(
-    candidates: Iterable[Candidate], centre_of_ct: Float64[np.ndarray, "3"], most: int, angle_deg: float, apart_mm: float
+    candidates: Iterable[Candidate],
+    centre_of_ct: Float64[np.ndarray, "3"],
+    cameras: Sequence[Camera],
+    most: int,
+    angle_deg: float,
+    apart_mm: float,
 ) -> list[Candidate]:
-    """The first `most` candidates that differ from all chosen before by `angle_deg` or by `apart_mm` at the CT's centre."""
+    """The first `most` candidates that differ from all chosen ones by `angle_deg` or by `apart_mm` of the CT's centre.
+
+    Distance counts across the rays of `cameras`: to a single view, two depths are one place.
+    """
     chosen: list[Candidate] = []
+
+    def same(one: Candidate, other: Candidate) -> bool:
+        centre = rigid.transform_points(other.pose, [centre_of_ct])[0]
+        increment = rigid.increment_between(centre, one.pose, other.pose)
+        if np.degrees(np.linalg.norm(increment[:3])) >= angle_deg:
+            return False
+        rays = [camera.rays(camera.project(centre[None])) for camera in cameras]
+        beams = [(ray.target - ray.source)[0] / np.linalg.norm(ray.target - ray.source) for ray in rays]
+        return all(np.linalg.norm(np.cross(increment[3:], beam)) < apart_mm for beam in beams)
+
     for candidate in candidates:
-        steps = [rigid.increment_between(
-            rigid.transform_points(other.pose, [centre_of_ct])[0], candidate.pose, other.pose) for other in chosen]
-        if all(np.degrees(np.linalg.norm(s[:3])) >= angle_deg or np.linalg.norm(s[3:]) >= apart_mm for s in steps):
+        if not any(same(candidate, other) for other in chosen):
             chosen.append(candidate)
         if len(chosen) == most:
             break

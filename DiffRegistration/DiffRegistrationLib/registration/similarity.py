@@ -1,6 +1,6 @@
 """How alike an X-ray and a DRR are, and which way the pose must move to make them more so.
 
-Every similarity is offered by name (`SIMILARITIES`) and gives the solver the same four things: a cost, its gradient and
+Every similarity is offered by name (`SIMILARITIES`) and gives the solver the same things: a cost, its gradient and
 Gauss–Newton Hessian by the pose increment ξ, and a score that a person can read (1 = identical).
 """
 
@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Float64
 
 from .mutual_information import mutual_information
 from .normalised_residuals import (
-    Residuals,
+    Compare,
     global_correlation,
     gradient_correlation,
     local_correlation,
@@ -24,13 +24,18 @@ from .normalised_residuals import (
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Outcome of comparing one DRR with the X-ray: lower `cost` is better, higher `score` is better."""
+    """Outcome of comparing DRRs with X-rays: lower `cost` is better, higher `score` is better.
+
+    `cost` and its derivatives are means over the pixels; `samples` is how many independent ones they are worth, so
+    that residual² / samples · hessian⁻¹ is the covariance of ξ.
+    """
 
     cost: float
     gradient: Float64[np.ndarray, "6"]
     hessian: Float64[np.ndarray, "6 6"]
     score: float
     residual: float
+    samples: float
 
 
 class Similarity(Protocol):
@@ -41,7 +46,15 @@ class Similarity(Protocol):
     ) -> Comparison: ...
 
 
-def robust(residuals: Callable[..., Residuals]) -> Callable[..., Similarity]:
+def _independent_samples(residuals: Float32[np.ndarray, "n"]) -> float:
+    """How many independent values N correlated residuals are worth: neighbours are alike, both ways (AR(1))."""
+    power = float(residuals @ residuals)
+    likeness = float(residuals[:-1] @ residuals[1:]) / power if power > 0 else 0.0
+    likeness = min(max(likeness, 0.0), 0.98)
+    return max(len(residuals) * ((1 - likeness) / (1 + likeness)) ** 2, 7.0)
+
+
+def robust(residuals: Callable[..., Compare]) -> Callable[..., Similarity]:
     """Least squares with Cauchy weights: what does not belong to the patient (tools, wires, shutters) loses its pull.
 
     The scale is 2.385 times the robust deviation of the first residuals (95 % efficiency on Gaussian noise) and then
@@ -70,6 +83,7 @@ def robust(residuals: Callable[..., Residuals]) -> Callable[..., Similarity]:
                 (Jw @ J.T).astype(np.float64),
                 found.score,
                 float(np.sqrt(importance @ r**2 / total)),
+                _independent_samples(r),
             )
 
         return similarity

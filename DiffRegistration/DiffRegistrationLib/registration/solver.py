@@ -40,8 +40,8 @@ def refine(
 ) -> Refinement:
     """Minimise the views' summed cost from `pose` (world_from_ct) at one level.
 
-    Marquardt's damping scales with the Hessian's diagonal, which makes rad and mm commensurable; a direction that the images
-    do not show (the depth of a scout) has a small diagonal and is held back by the largest one.
+    Marquardt's damping scales with the Hessian's diagonal, which makes rad and mm commensurable; a direction that the
+    images do not show (the depth of a scout) has a small diagonal and is held back by the largest one.
     """
     current = compare_all(levels, projector, pose)
     iterations: list[Iteration] = []
@@ -71,6 +71,8 @@ def refine(
         )
         iterations.append(iteration)
         small = max(np.linalg.norm(step[:3]) * radius, np.linalg.norm(step[3:])) < _CONVERGED_PIXELS * footprint
+        # The step in units of its own uncertainty: what remains below that is noise, not motion.
+        settled = step @ current.hessian @ step * current.samples < 1.5 * current.residual**2
         if improved:
             pose, current = candidate, tried
             damping, refusals = max(damping / 5, 1e-6), 0
@@ -78,7 +80,7 @@ def refine(
             damping, refusals = damping * 8, refusals + 1
         if watch is not None:
             watch(iteration, pose)
+        converged = small or settled or refusals >= _MOST_REFUSALS
         if small or refusals >= _MOST_REFUSALS:
-            converged = True
             break
     return Refinement(pose, current, tuple(iterations), converged)

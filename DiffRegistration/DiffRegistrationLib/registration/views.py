@@ -92,4 +92,5 @@ def compare_all(levels: Sequence[ViewLevel], projector: Projector, pose: Float64
         np.sum([part.hessian for part in parts], axis=0),
         float(np.mean([part.score for part in parts])),
         float(np.sqrt(np.mean([part.residual**2 for part in parts]))),
+        float(np.mean([part.samples for part in parts])),
     )

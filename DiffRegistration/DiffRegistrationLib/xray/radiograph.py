@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,17 @@ from jaxtyping import Bool, Float32
 
 from .geometry import Camera
 from .provenance import Provenance
+
+
+class WorldFrame(StrEnum):
+    """What the world axes of a radiograph's camera mean; decides which starts make sense."""
+
+    SCANNER = "scanner"
+    """The frame of reference of a CT scanner: a CT of the same frame lies at the identity."""
+    PATIENT = "patient"
+    """The patient's RAS axes about the isocentre: orientation is known, position is not."""
+    CALIBRATION = "calibration"
+    """The frame of some calibration object: says nothing about the patient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +32,7 @@ class Radiograph:
     mask: Bool[np.ndarray, "rows columns"]
     camera: Camera
     provenance: tuple[Provenance, ...] = ()
+    world: WorldFrame = WorldFrame.CALIBRATION
 
     def __post_init__(self) -> None:
         attenuation = np.ascontiguousarray(self.attenuation, dtype=np.float32)

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 from ..errors import InputError
 from ..geometry.c_arm import c_arm_camera
 from ..provenance import Provenance
+from ..radiograph import WorldFrame
 from .c_arm_geometry import CArmGeometry
 from .pixel_grid_symmetry import GridSymmetry
 from .stored_xray import XrayView
@@ -84,7 +85,7 @@ def c_arm_view(
         )
     except InputError as error:
         raise InputError(subject, f"{error.subject}: {error.problem}", error.remedy) from error
-    return XrayView(camera, layout, (*provenance, line))
+    return XrayView(camera, layout, (*provenance, line), WorldFrame.PATIENT)
 
 
 def _complete(

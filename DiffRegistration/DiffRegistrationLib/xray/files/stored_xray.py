@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, Num
 
 from ..geometry import Camera
 from ..provenance import Provenance
+from ..radiograph import WorldFrame
 from .c_arm_geometry import CArmGeometry
 from .pixel_grid_symmetry import GridSymmetry
 from .pixel_meaning import PixelMeaning
@@ -24,6 +25,7 @@ class XrayView:
     camera: Camera
     camera_from_stored: GridSymmetry
     provenance: tuple[Provenance, ...]
+    world: WorldFrame
 
 
 class StoredXray(Protocol):

@@ -13,19 +13,24 @@ from ..errors import InputError
 from ..geometry import Camera
 from ..preprocessing import find_collimation
 from ..provenance import Provenance
-from ..radiograph import Radiograph
+from ..radiograph import Radiograph, WorldFrame
 from .c_arm_geometry import CArmGeometry
 from .pixel_grid_symmetry import GridSymmetry
 from .pixel_meaning import PixelMeaning, attenuation_of
 from .stored_xray import StoredXray, XrayView
 from .xray_dicom import is_dicom
 
-__all__ = ["CArmGeometry", "frame_count", "read_xray", "read_xray_frames"]
+__all__ = ["CArmGeometry", "frame_count", "image_size", "read_xray", "read_xray_frames"]
 
 
 def frame_count(path: Path) -> int:
     """Number of frames (pages) of an X-ray file. InputError if it is none."""
     return _open(Path(path)).frame_count
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Size (rows, columns) of an X-ray as stored. InputError if it is none."""
+    return _open(Path(path)).size
 
 
 def read_xray(
@@ -122,6 +127,7 @@ def _read(
                 turn(integrals.mask),
                 view.camera,
                 (kept, *view.provenance, *meaning.provenance, *lines),
+                view.world,
             )
         )
     return tuple(radiographs)
@@ -158,7 +164,7 @@ def _view(xray: StoredXray, frame: int, camera: Camera | None, geometry: CArmGeo
         Provenance("camera", type(camera).__name__, "given by the user"),
         Provenance("image layout", str(GridSymmetry.identity()), "as the given camera expects"),
     )
-    return XrayView(camera, GridSymmetry.identity(), lines)
+    return XrayView(camera, GridSymmetry.identity(), lines, WorldFrame.CALIBRATION)
 
 
 def _read_mask(path: Path, xray: StoredXray) -> Bool[np.ndarray, "rows columns"]:

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float32, Float64
 from ..errors import InputError
 from ..geometry import ScanningSlitCamera, rigid
 from ..provenance import Provenance
+from ..radiograph import WorldFrame
 from . import lps
 from .c_arm_geometry import CArmGeometry
 from .pixel_grid_symmetry import GridSymmetry
@@ -68,7 +69,7 @@ def localizer_view(tags: FrameTags, given: CArmGeometry | None) -> XrayView:
         Provenance("fan's axis", f"column {view[0]:g}", "middle of the image", assumed=True),
         Provenance("image plane", "through the isocentre", tag_name("ImagePositionPatient"), assumed=True),
     )
-    return XrayView(camera, layout, provenance)
+    return XrayView(camera, layout, provenance, WorldFrame.SCANNER)
 
 
 def localizer_mask(values: Float32[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "rows columns"]:

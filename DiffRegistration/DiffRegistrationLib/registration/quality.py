@@ -1,0 +1,66 @@
+"""Whether a pose can be believed: a verdict with its reason, from what the images themselves show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from .result import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the verdict rests on.
+
+    `edges` is gradient NCC at about 2 mm per pixel (fine enough for anatomy, coarse enough for noise), `correlation`
+    is NCC of the images, both over the part of the X-ray that the CT covers; `covered` is that part of the usable
+    X-ray. `runner_up` is the edge score of the best pose that is clearly another one, None if none was tried. `std` is
+    that of (ω rad, v mm) along the camera's (right, down, beam) axes.
+    """
+
+    edges: float
+    correlation: float
+    covered: float
+    runner_up: float | None
+    std: Float64[np.ndarray, "6"]
+    converged: bool
+
+
+# Edge scores of right poses on simulated and real heads lie above 0.6, those of wrong ones below 0.45.
+_EDGES_FAILED, _EDGES_ACCEPTED = 0.35, 0.55
+_CORRELATION_FAILED, _CORRELATION_ACCEPTED = 0.2, 0.5
+_LEAST_COVERED = 0.05
+_MOST_ROTATION_STD_DEG, _MOST_IN_PLANE_STD_MM = 1.0, 1.0
+_CLEAR_LEAD = 0.05
+
+
+def judge(evidence: Evidence) -> tuple[Verdict, str]:
+    """The verdict and, in words for a person, its reason."""
+    e = evidence
+    if not np.isfinite([e.edges, e.correlation, *e.std]).all():
+        return Verdict.FAILED, "the solver left the range of finite numbers"
+    if e.covered < _LEAST_COVERED:
+        return Verdict.FAILED, f"the CT covers only {e.covered:.0%} of the usable X-ray"
+    if e.edges < _EDGES_FAILED or e.correlation < _CORRELATION_FAILED:
+        return Verdict.FAILED, (
+            f"the DRR does not look like the X-ray (edges agree to {e.edges:.2f}, brightness to {e.correlation:.2f})"
+        )
+    doubts = []
+    if e.edges < _EDGES_ACCEPTED:
+        doubts.append(f"edges agree only to {e.edges:.2f}")
+    if e.correlation < _CORRELATION_ACCEPTED:
+        doubts.append(f"brightness agrees only to {e.correlation:.2f}")
+    if e.runner_up is not None and e.runner_up > e.edges - _CLEAR_LEAD:
+        doubts.append(f"another pose looks nearly as good ({e.runner_up:.2f} against {e.edges:.2f})")
+    rotation, in_plane = np.degrees(e.std[:3]).max(), e.std[3:5].max()
+    if rotation > _MOST_ROTATION_STD_DEG:
+        doubts.append(f"the rotation is uncertain by {rotation:.1f}°")
+    if in_plane > _MOST_IN_PLANE_STD_MM:
+        doubts.append(f"the in-plane position is uncertain by {in_plane:.1f} mm")
+    if not e.converged:
+        doubts.append("the solver was still moving when its iterations ended")
+    if doubts:
+        return Verdict.DOUBTFUL, "; ".join(doubts)
+    return Verdict.ACCEPTED, f"edges agree to {e.edges:.2f} and brightness to {e.correlation:.2f}, no rival pose"

@@ -1,0 +1,115 @@
+"""Where a registration begins: a known pose, the X-ray's own frame, or a named view with unknown position.
+
+A named view is called after the way of the beam (AP: front to back) or after the side next to the detector (left
+lateral: the patient's left), with the head up in the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from ..xray.ct import CT
+from ..xray.errors import InputError
+from ..xray.geometry import Camera, PinholeCamera, ScanningSlitCamera, rigid
+from ..xray.radiograph import Radiograph, WorldFrame
+
+# Where the beam goes in the patient's RAS axes, for each view.
+VIEW_BEAMS = {
+    "ap": (0.0, -1.0, 0.0),
+    "pa": (0.0, 1.0, 0.0),
+    "left-lateral": (-1.0, 0.0, 0.0),
+    "right-lateral": (1.0, 0.0, 0.0),
+}
+_GROUPS = {"frontal": ("ap", "pa"), "lateral": ("left-lateral", "right-lateral"), "any": tuple(VIEW_BEAMS)}
+START_NAMES = ("auto", *VIEW_BEAMS, *_GROUPS)
+
+# Without better knowledge a patient lies where the isocentre of common C-arms is.
+_USUAL_PART = 0.7
+_USUAL_DEPTH_MM = 700.0
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Poses (world_from_ct) to begin from, by name, and how far around them the truth may lie.
+
+    Orientations within `reach_deg` are tried on a grid of `step_deg`, depths `depths_mm` off; the in-plane position is
+    always searched for. A trusted start is not questioned by its AP/PA twin.
+    """
+
+    poses: tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]
+    reach_deg: float
+    step_deg: float
+    depths_mm: tuple[float, ...]
+    trusted: bool
+
+
+def start_from_pose(pose: Float64[np.ndarray, "4 4"], name: str = "given pose") -> Start:
+    """A pose that a person or a file gave: right to about 15° and some centimetres."""
+    return Start(((name, pose),), 15.0, 10.0, (0.0,), trusted=True)
+
+
+def start_from_name(name: str, ct: CT, radiographs: Sequence[Radiograph]) -> Start:
+    """Start by one of `START_NAMES`. InputError for any other.
+
+    "auto" takes what the first X-ray's world frame says of the patient: the scanner's own pose, the C-arm's angles,
+    or nothing, which tries all views.
+    """
+    first = radiographs[0]
+    if name == "auto":
+        if first.world == WorldFrame.SCANNER:
+            return Start((("shared frame of CT and X-ray", np.eye(4)),), 15.0, 10.0, (0.0,), trusted=True)
+        if first.world == WorldFrame.PATIENT:
+            middle = first.camera.back_project(_middle(first.camera), _depth_of_patient(first.camera))[0]
+            pose = rigid.rigid(np.eye(3), middle - ct.centre)
+            return Start((("C-arm angles", pose),), 20.0, 10.0, (-60.0, 0.0, 60.0), trusted=False)
+        name = "any"
+    if name not in START_NAMES:
+        raise InputError(f"start {name!r}", "is not the name of a start", f"Use one of {', '.join(START_NAMES)}.")
+    views = _GROUPS.get(name, (name,))
+    poses = tuple((view, pose_of_view(view, ct, first.camera)) for view in views)
+    return Start(poses, 20.0, 10.0, (-60.0, 0.0, 60.0), trusted=False)
+
+
+def _middle(camera: Camera) -> Float64[np.ndarray, "1 2"]:
+    return np.array([[(camera.size[1] - 1) / 2, (camera.size[0] - 1) / 2]])
+
+
+def _depth_of_patient(camera: Camera) -> float:
+    """Depth (mm) of the patient: where the world has its origin, if that lies between source and detector."""
+    origin = float(camera.camera_from_world[2, 3])
+    if isinstance(camera, ScanningSlitCamera):
+        return camera.source_object_distance
+    far = camera.source_detector_distance if isinstance(camera, PinholeCamera) else None
+    if far is None:
+        return origin if origin > 0 else _USUAL_DEPTH_MM
+    return origin if 0.3 * far < origin < far else _USUAL_PART * far
+
+
+def pose_of_view(view: str, ct: CT, camera: Camera) -> Float64[np.ndarray, "4 4"]:
+    """Pose (world_from_ct) that shows the CT's centre in the middle of the image, seen as `view`, head up."""
+    beam = np.array(VIEW_BEAMS[view])
+    down = np.array([0.0, 0.0, -1.0])
+    camera_from_ct = np.stack([np.cross(down, beam), down, beam])
+    world_from_camera = rigid.inverse(camera.camera_from_world)
+    rotation = world_from_camera[:3, :3] @ camera_from_ct
+    middle = camera.back_project(_middle(camera), _depth_of_patient(camera))[0]
+    return rigid.rigid(rotation, middle - rotation @ ct.centre)
+
+
+def twin(pose: Float64[np.ndarray, "4 4"], ct: CT, camera: Camera) -> Float64[np.ndarray, "4 4"]:
+    """The pose that looks nearly the same: mirrored in depth, which a shadow does not show, and left for right.
+
+    A head is nearly symmetric about its sagittal plane; the two mirrors make a rotation again. AP becomes PA, and a
+    lateral view changes the sign of its tilt out of the plane.
+    """
+    centre = rigid.transform_points(pose, [ct.centre])[0]
+    ray = camera.rays(camera.project(centre[None]))
+    beam = (ray.target - ray.source)[0]
+    beam = beam / np.linalg.norm(beam)
+    in_depth = np.eye(3) - 2 * np.outer(beam, beam)
+    rotation = in_depth @ pose[:3, :3] @ np.diag([-1.0, 1.0, 1.0])
+    return rigid.rigid(rotation, centre - rotation @ ct.centre)
