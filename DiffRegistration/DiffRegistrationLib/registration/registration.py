@@ -116,7 +116,8 @@ def register(
         # Finer levels part basins more finely; what has run into the winner's is no rival any more.
         narrower = 0.5**level
         ranked = distinct([c for c, _ in outcomes], ct.centre, cameras, 4, _BASIN_DEG * narrower, _BASIN_MM * narrower)
-        rivals = [*ranked[1:2], *rivals]
+        if len(outcomes) > 1:
+            rivals = ranked[1:2]
         candidates, refinement = ranked[:keep], outcomes[0][1]
     assert refinement is not None
     return _result(projector, radiographs, candidates[0], rivals, refinement, tuple(iterations), began)

@@ -81,6 +81,6 @@ def refine(
         if watch is not None:
             watch(iteration, pose)
         converged = small or settled or refusals >= _MOST_REFUSALS
-        if small or refusals >= _MOST_REFUSALS:
+        if small or (settled and improved) or refusals >= _MOST_REFUSALS:
             break
     return Refinement(pose, current, tuple(iterations), converged)

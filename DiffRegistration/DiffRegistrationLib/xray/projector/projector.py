@@ -70,8 +70,9 @@ class Projector:
 
     Poses are world_from_ct (RAS mm), one 4×4 matrix or a batch (P, 4, 4); results keep the batch axis. Rays come from
     a camera and may be any subset of its pixels. `binning` picks a level of the CT pyramid. Along a ray samples lie
-    `step_mm` apart (default: the smallest voxel edge of the level), or there are `samples` of them inside the occupied
-    volume. `dtype` is that of results and arithmetic; float64 is for checks against finite differences.
+    `step_mm` apart (default: the edge of a cube as large as a voxel of the level), or there are `samples` of them
+    inside the occupied volume. `dtype` is that of results and arithmetic; float64 is for checks against finite
+    differences.
     """
 
     def __init__(self, ct: CT, kernel: Kernel = numba_integrate, dtype: type[np.floating] = np.float32) -> None:

@@ -60,7 +60,7 @@ class ProjectionVolume:
             unit,
             None if ct.labels is None else np.pad(ct.labels, 1),
             np.linalg.inv(ct_from_padded),
-            float(ct.voxel_size.min()),
+            float(np.cbrt(np.prod(ct.voxel_size))),
             np.ascontiguousarray(ndimage.maximum_filter(filled, size=3, mode="constant"), dtype=np.uint8),
             lower,
             # A sample at the last index would reach for a neighbour that is not there.
