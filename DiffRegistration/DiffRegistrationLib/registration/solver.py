@@ -16,6 +16,8 @@ from .views import ViewLevel, compare_all
 
 # A step is done with when it moves no pixel by more than this.
 _CONVERGED_PIXELS = 0.02
+# … or by this, if that is less than the noise lets anyone know.
+_NOISE_PIXELS = 0.25
 _MOST_REFUSALS = 4
 
 
@@ -70,9 +72,10 @@ def refine(
             improved,
         )
         iterations.append(iteration)
-        small = max(np.linalg.norm(step[:3]) * radius, np.linalg.norm(step[3:])) < _CONVERGED_PIXELS * footprint
-        # The step in units of its own uncertainty: what remains below that is noise, not motion.
-        settled = step @ current.hessian @ step * current.samples < 1.5 * current.residual**2
+        pixels = max(np.linalg.norm(step[:3]) * radius, np.linalg.norm(step[3:])) / footprint
+        # A sub-pixel step within its own uncertainty: what remains is noise, not motion.
+        within_noise = step @ current.hessian @ step * current.samples < 1.5 * current.residual**2
+        settled = pixels < _CONVERGED_PIXELS or (pixels < _NOISE_PIXELS and within_noise)
         if improved:
             pose, current = candidate, tried
             damping, refusals = max(damping / 5, 1e-6), 0
@@ -80,7 +83,7 @@ def refine(
             damping, refusals = damping * 8, refusals + 1
         if watch is not None:
             watch(iteration, pose)
-        converged = small or settled or refusals >= _MOST_REFUSALS
-        if small or (settled and improved) or refusals >= _MOST_REFUSALS:
+        converged = settled or refusals >= _MOST_REFUSALS
+        if converged:
             break
     return Refinement(pose, current, tuple(iterations), converged)
