@@ -16,8 +16,9 @@ class Evidence:
 
     `edges` is gradient NCC at about 2 mm per pixel (fine enough for anatomy, coarse enough for noise), `correlation`
     is NCC of the images, both over the part of the X-ray that the CT covers; `covered` is that part of the usable
-    X-ray. `runner_up` is the edge score of the best pose that is clearly another one, None if none was tried. `std` is
-    that of (ω rad, v mm) along the camera's (right, down, beam) axes.
+    X-ray, or the part of the CT's shadow that lies on it if that is larger. `runner_up` is the edge score of the best
+    pose that is clearly another one, None if none was tried. `std` is that of (ω rad, v mm) along the camera's (right,
+    down, beam) axes.
     """
 
     edges: float
@@ -31,7 +32,7 @@ class Evidence:
 # Edge scores of right poses on simulated and real heads lie above 0.6, those of wrong ones below 0.45.
 _EDGES_FAILED, _EDGES_ACCEPTED = 0.35, 0.55
 _CORRELATION_FAILED, _CORRELATION_ACCEPTED = 0.2, 0.5
-_LEAST_COVERED = 0.05
+_LEAST_COVERED = 0.2
 _MOST_ROTATION_STD_DEG, _MOST_IN_PLANE_STD_MM = 1.0, 1.0
 _CLEAR_LEAD = 0.05
 
@@ -42,7 +43,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, str]:
     if not np.isfinite([e.edges, e.correlation, *e.std]).all():
         return Verdict.FAILED, "the solver left the range of finite numbers"
     if e.covered < _LEAST_COVERED:
-        return Verdict.FAILED, f"the CT covers only {e.covered:.0%} of the usable X-ray"
+        return Verdict.FAILED, f"only {e.covered:.0%} of the CT lies on the usable X-ray"
     if e.edges < _EDGES_FAILED or e.correlation < _CORRELATION_FAILED:
         return Verdict.FAILED, (
             f"the DRR does not look like the X-ray (edges agree to {e.edges:.2f}, brightness to {e.correlation:.2f})"

@@ -14,10 +14,10 @@ from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .quality import Evidence, judge
 from .result import Iteration, RegistrationResult
-from .search import Candidate, correlate_in_plane, distinct, orientations_around, search_binning
+from .search import Candidate, around, correlate_in_plane, distinct, orientations_around, search_binning
 from .solver import Refinement, refine
 from .starts import Start, twin
-from .views import compare_all, view_level
+from .views import compare_all, seen_through_ct, view_level
 
 DEFAULT_SIMILARITY = "gradient-ncc"
 
@@ -50,7 +50,7 @@ class _Levels:
             # Pixels much finer than voxels show nothing that the CT could match.
             while footprint * finest < 0.7 * voxel and finest < 64:
                 finest *= 2
-            coarsest = max(search_binning(radiograph.camera.size), finest)
+            coarsest = max(search_binning(radiograph.camera, projector, pose), finest)
             pyramids.append([2**n for n in range(int(np.log2(coarsest)), int(np.log2(finest)) - 1, -1)])
         depth = max(map(len, pyramids))
         return cls(tuple(zip(*[[p[0]] * (depth - len(p)) + p for p in pyramids], strict=True)))
@@ -95,6 +95,9 @@ def register(
         )
         return replace(candidate, pose=refinement.pose, score=refinement.comparison.score), refinement
 
+    whole = radiographs
+    if start.trusted:
+        radiographs = [around(r, projector, start.poses[0][1], start.reach_mm) for r in whole]
     cameras = [radiograph.camera for radiograph in radiographs]
     levels = _Levels.of(radiographs, projector, start.poses[0][1])
     candidates = _searched(projector, radiographs, start)
@@ -120,11 +123,11 @@ def register(
             rivals = ranked[1:2]
         candidates, refinement = ranked[:keep], outcomes[0][1]
     assert refinement is not None
-    return _result(projector, radiographs, candidates[0], rivals, refinement, tuple(iterations), began)
+    return _result(projector, whole, candidates[0], rivals, refinement, tuple(iterations), began)
 
 
 def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: Start) -> list[Candidate]:
-    """All starts with their neighbourhood, placed in plane by correlation; best first."""
+    """All starts with their neighbourhood, placed in plane by correlation; best first after a trusted start itself."""
     tried = []
     for name, pose in start.poses:
         centre = rigid.transform_points(pose, [projector.ct.centre])[0]
@@ -137,8 +140,10 @@ def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: St
                 (turned, name)
                 for turned in orientations_around(moved, centre + depth * beam, start.reach_deg, start.step_deg)
             ]
-    found = correlate_in_plane(radiographs, projector, tried)
-    return found or [Candidate(pose, -1.0, name) for name, pose in start.poses]
+    given = [Candidate(pose, -1.0, name) for name, pose in start.poses]
+    found = correlate_in_plane(radiographs, projector, tried, start.reach_mm)
+    # Correlation may be drawn away by something brighter than the CT: a trusted start is refined as it is, too.
+    return [*given, *found] if start.trusted or not found else found
 
 
 def _result(
@@ -161,7 +166,7 @@ def _result(
     correlations, covered = [], []
     for radiograph, drr in zip(radiographs, drrs, strict=True):
         shared = radiograph.mask & (drr > 0)
-        covered.append(float(shared.sum() / max(radiograph.mask.sum(), 1)))
+        covered.append(_covered(projector, radiograph, pose))
         enough = shared.sum() > 16 and drr[shared].std() > 0
         correlations.append(float(np.corrcoef(radiograph.attenuation[shared], drr[shared])[0, 1]) if enough else 0.0)
     # Uncertainty is judged along the camera's axes: the depth of a single view is never known well.
@@ -198,6 +203,16 @@ def _edge_score(projector: Projector, radiographs: Sequence[Radiograph], pose: F
         binning = int(2 ** max(0, round(np.log2(_JUDGING_FOOTPRINT_MM / footprint))))
         views.append(view_level(radiograph, binning, projector, pose, "gradient-ncc"))
     return compare_all(views, projector, pose).score
+
+
+def _covered(projector: Projector, radiograph: Radiograph, pose: Float64[np.ndarray, "4 4"]) -> float:
+    """Part of the X-ray that sees the CT, or part of the CT's shadow that is on the X-ray, whichever is larger."""
+    coarse = radiograph.binned(search_binning(radiograph.camera, projector, pose))
+    rows, columns = coarse.camera.size
+    wide = coarse.camera.cropped(-rows, -columns, (3 * rows, 3 * columns))
+    shadow = seen_through_ct(wide.rays(), projector, pose).reshape(3 * rows, 3 * columns)
+    shared = int((shadow[rows : 2 * rows, columns : 2 * columns] & coarse.mask).sum())
+    return max(shared / max(int(coarse.mask.sum()), 1), shared / max(int(shadow.sum()), 1))
 
 
 def _whole_drr(

@@ -18,8 +18,9 @@ from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .views import seen_through_ct
 
-# Correlation on images of this many pixels a side finds a head to about its own pixel; more only costs time.
-SEARCH_PIXELS = 48
+# Correlation on images of this many pixels a side finds a head to about its own pixel; more only costs time. A small
+# bone in a large image needs this many for itself.
+_SEARCH_PIXELS, _LEAST_OBJECT_PIXELS = 48, 16
 # A match must use this part of what DRR and X-ray could share.
 _LEAST_OVERLAP = 0.4
 
@@ -44,13 +45,35 @@ class _SearchView:
     margin: tuple[int, int]
 
 
-def search_binning(size: tuple[int, int]) -> int:
-    """Power of two that brings an image to about `SEARCH_PIXELS` a side."""
-    return int(2 ** max(0, round(np.log2(np.sqrt(size[0] * size[1]) / SEARCH_PIXELS))))
+def search_binning(camera: Camera, projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> int:
+    """Power of two that brings an image to some 48 pixels a side, but the CT's shadow in it not below 16."""
+    pixels = camera.project(rigid.transform_points(pose, projector.ct.corners()))
+    shadow = float(np.sqrt(np.prod(np.ptp(pixels, axis=0)))) if np.isfinite(pixels).all() else np.inf
+    wanted = round(np.log2(np.sqrt(np.prod(camera.size)) / _SEARCH_PIXELS))
+    allowed = np.floor(np.log2(max(shadow / _LEAST_OBJECT_PIXELS, 1)))
+    return int(2 ** max(0, min(wanted, allowed)))
 
 
-def _search_view(radiograph: Radiograph) -> _SearchView:
-    coarse = radiograph.binned(search_binning(radiograph.camera.size))
+def around(
+    radiograph: Radiograph, projector: Projector, pose: Float64[np.ndarray, "4 4"], reach_mm: float
+) -> Radiograph:
+    """The part of the X-ray that the CT's shadow can reach by moving `reach_mm`; all of it if that is unclear."""
+    camera = radiograph.camera
+    pixels = camera.project(rigid.transform_points(pose, projector.ct.corners()))
+    centre = rigid.transform_points(pose, [projector.ct.centre])[0]
+    margin = reach_mm / camera.pixel_footprint_mm(centre)
+    if not (np.isfinite(pixels).all() and np.isfinite(margin)):
+        return radiograph
+    size = np.array(camera.size[::-1])
+    low = np.clip(np.floor(pixels.min(axis=0) - margin), 0, size).astype(int)
+    high = np.clip(np.ceil(pixels.max(axis=0) + margin), 0, size).astype(int)
+    if np.any(high - low < _LEAST_OBJECT_PIXELS):
+        return radiograph
+    return radiograph.cropped(low[1], low[0], (int(high[1] - low[1]), int(high[0] - low[0])))
+
+
+def _search_view(radiograph: Radiograph, binning: int) -> _SearchView:
+    coarse = radiograph.binned(binning)
     rows, columns = coarse.camera.size
     margin = (rows // 2, columns // 2)
     wide = coarse.camera.cropped(-margin[0], -margin[1], (rows + 2 * margin[0], columns + 2 * margin[1]))
@@ -100,10 +123,14 @@ def _turned_to_face(
 def correlate_in_plane(
     radiographs: Sequence[Radiograph],
     projector: Projector,
-    starts: Iterable[tuple[Float64[np.ndarray, "4 4"], str]],
+    starts: Sequence[tuple[Float64[np.ndarray, "4 4"], str]],
+    reach_mm: float,
 ) -> list[Candidate]:
-    """Each start, moved to where it correlates best with all views; best first."""
-    views = [_search_view(radiograph) for radiograph in radiographs]
+    """Each start, moved by at most `reach_mm` to where it correlates best with all views; best first."""
+    views = [
+        _search_view(radiograph, search_binning(radiograph.camera, projector, starts[0][0]))
+        for radiograph in radiographs
+    ]
     candidates = []
     for start, name in starts:
         centre = rigid.transform_points(start, [projector.ct.centre])[0]
@@ -116,6 +143,10 @@ def correlate_in_plane(
             binning = projector.binning_for(view.wide.pixel_footprint_mm(centre))
             drr = projector.render(view.rays, start, binning=binning)[0].reshape(view.wide.size)
             correlation, zero = masked_correlation(view.xray, view.mask, drr, moving_mask)
+            rows, columns = np.ogrid[: correlation.shape[0], : correlation.shape[1]]
+            rows, columns = rows - zero[0] + view.margin[0], columns - zero[1] + view.margin[1]
+            reach = max(1.5, reach_mm / view.wide.pixel_footprint_mm(centre))
+            correlation = np.where(rows**2 + columns**2 <= reach**2, correlation, -1.0)
             peak = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
             scores.append(float(correlation[peak]))
             # The wide image starts `margin` before the X-ray: index 0 of the one is −margin of the other.

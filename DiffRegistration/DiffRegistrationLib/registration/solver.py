@@ -49,10 +49,10 @@ def refine(
     iterations: list[Iteration] = []
     damping, refusals, converged = 1e-2, 0, False
     centre_of_ct = projector.ct.centre
-    radius = 0.5 * float(np.linalg.norm(np.array(projector.ct.size) * projector.ct.voxel_size)) / np.sqrt(3)
+    targets = projector.ct.corners(0.5)
+    radius = float(np.linalg.norm(targets - centre_of_ct, axis=1).mean())
     for number in range(1, most_iterations + 1):
         centre = rigid.transform_points(pose, [centre_of_ct])[0]
-        footprint = float(np.mean([level.camera.pixel_footprint_mm(centre) for level in levels]))
         # Work in mm throughout: a rotation counts by the arc it draws at the CT's edge.
         scale = np.array([1 / radius] * 3 + [1.0] * 3)
         H = current.hessian * np.outer(scale, scale)
@@ -72,7 +72,7 @@ def refine(
             improved,
         )
         iterations.append(iteration)
-        pixels = max(np.linalg.norm(step[:3]) * radius, np.linalg.norm(step[3:])) / footprint
+        pixels = _largest_pixel_motion(levels, candidate, pose, targets)
         # A sub-pixel step within its own uncertainty: what remains is noise, not motion.
         within_noise = step @ current.hessian @ step * current.samples < 1.5 * current.residual**2
         settled = pixels < _CONVERGED_PIXELS or (pixels < _NOISE_PIXELS and within_noise)
@@ -87,3 +87,16 @@ def refine(
         if converged:
             break
     return Refinement(pose, current, tuple(iterations), converged)
+
+
+def _largest_pixel_motion(
+    levels: Sequence[ViewLevel],
+    moved: Float64[np.ndarray, "4 4"],
+    pose: Float64[np.ndarray, "4 4"],
+    targets: Float64[np.ndarray, "n 3"],
+) -> float:
+    """How far (pixels) a step moves the images of `targets` (CT frame, mm): depth hardly counts, as it should."""
+    before, after = rigid.transform_points(pose, targets), rigid.transform_points(moved, targets)
+    motions = [np.linalg.norm(v.camera.project(after) - v.camera.project(before), axis=1) for v in levels]
+    largest = float(np.max(motions))
+    return largest if np.isfinite(largest) else np.inf

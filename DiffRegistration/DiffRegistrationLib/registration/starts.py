@@ -36,20 +36,21 @@ _USUAL_DEPTH_MM = 700.0
 class Start:
     """Poses (world_from_ct) to begin from, by name, and how far around them the truth may lie.
 
-    Orientations within `reach_deg` are tried on a grid of `step_deg`, depths `depths_mm` off; the in-plane position is
-    always searched for. A trusted start is not questioned by its AP/PA twin.
+    Orientations within `reach_deg` are tried on a grid of `step_deg`, depths `depths_mm` off, in-plane positions
+    within `reach_mm`. A trusted start is not questioned by its AP/PA twin; only its surroundings are looked at.
     """
 
     poses: tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]
     reach_deg: float
     step_deg: float
     depths_mm: tuple[float, ...]
+    reach_mm: float
     trusted: bool
 
 
 def start_from_pose(pose: Float64[np.ndarray, "4 4"], name: str = "given pose") -> Start:
     """A pose that a person or a file gave: right to about 15° and some centimetres."""
-    return Start(((name, pose),), 15.0, 10.0, (0.0,), trusted=True)
+    return Start(((name, pose),), 15.0, 10.0, (0.0,), 40.0, trusted=True)
 
 
 def start_from_name(name: str, ct: CT, radiographs: Sequence[Radiograph]) -> Start:
@@ -61,17 +62,17 @@ def start_from_name(name: str, ct: CT, radiographs: Sequence[Radiograph]) -> Sta
     first = radiographs[0]
     if name == "auto":
         if first.world == WorldFrame.SCANNER:
-            return Start((("shared frame of CT and X-ray", np.eye(4)),), 15.0, 10.0, (0.0,), trusted=True)
+            return Start((("shared frame of CT and X-ray", np.eye(4)),), 15.0, 10.0, (0.0,), 40.0, trusted=True)
         if first.world == WorldFrame.PATIENT:
             middle = first.camera.back_project(_middle(first.camera), _depth_of_patient(first.camera))[0]
             pose = rigid.rigid(np.eye(3), middle - ct.centre)
-            return Start((("C-arm angles", pose),), 20.0, 10.0, (-60.0, 0.0, 60.0), trusted=False)
+            return Start((("C-arm angles", pose),), 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)
         name = "any"
     if name not in START_NAMES:
         raise InputError(f"start {name!r}", "is not the name of a start", f"Use one of {', '.join(START_NAMES)}.")
     views = _GROUPS.get(name, (name,))
     poses = tuple((view, pose_of_view(view, ct, first.camera)) for view in views)
-    return Start(poses, 20.0, 10.0, (-60.0, 0.0, 60.0), trusted=False)
+    return Start(poses, 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)
 
 
 def _middle(camera: Camera) -> Float64[np.ndarray, "1 2"]:

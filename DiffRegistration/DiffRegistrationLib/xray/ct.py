@@ -69,6 +69,11 @@ class CT:
         """Centre of the grid in the CT's frame (mm): the point that increments turn about."""
         return rigid.transform_points(self.ct_from_voxel, [(np.array(self.size) - 1) / 2])[0]
 
+    def corners(self, part: float = 1.0) -> Float64[np.ndarray, "8 3"]:
+        """Corners (mm, the CT's frame) of the box about the centre that is `part` of the CT's along each axis."""
+        ends = np.array(np.meshgrid(*[[-0.5, 0.5]] * 3)).reshape(3, -1).T * part * np.array(self.size)
+        return self.centre + ends @ self.ct_from_voxel[:3, :3].T
+
     def binned(self, factor: int) -> Self:
         """CT whose voxels are means of factor³ voxels; what sticks out past the grid counts as air, none is lost."""
         if factor == 1:
