@@ -19,6 +19,7 @@ _CONVERGED_PIXELS = 0.02
 # … or by this, if that is less than the noise lets anyone know.
 _NOISE_PIXELS = 0.25
 _MOST_REFUSALS = 4
+_SECANTS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,7 @@ def refine(
     """
     current = compare_all(levels, projector, pose)
     iterations: list[Iteration] = []
+    secants: list[tuple[np.ndarray, np.ndarray]] = []
     damping, refusals, converged = 1e-2, 0, False
     centre_of_ct = projector.ct.centre
     targets = projector.ct.corners(0.5)
@@ -55,7 +57,7 @@ def refine(
         centre = rigid.transform_points(pose, [centre_of_ct])[0]
         # Work in mm throughout: a rotation counts by the arc it draws at the CT's edge.
         scale = np.array([1 / radius] * 3 + [1.0] * 3)
-        H = current.hessian * np.outer(scale, scale)
+        H = _with_secants(current.hessian * np.outer(scale, scale), secants)
         g = current.gradient * scale
         diagonal = np.diag(H) + 1e-3 * np.diag(H).max()
         step = scale * np.linalg.solve(H + damping * np.diag(diagonal) + 1e-12 * np.eye(6), -g)
@@ -73,10 +75,11 @@ def refine(
         )
         iterations.append(iteration)
         pixels = _largest_pixel_motion(levels, candidate, pose, targets)
-        # A sub-pixel step within its own uncertainty: what remains is noise, not motion.
-        within_noise = step @ current.hessian @ step * current.samples < 1.5 * current.residual**2
-        settled = pixels < _CONVERGED_PIXELS or (pixels < _NOISE_PIXELS and within_noise)
+        # The step in units of its own uncertainty, squared: what remains below that is noise, not motion.
+        surprise = step @ current.hessian @ step * current.samples / max(current.residual**2, 1e-12)
+        settled = pixels < _CONVERGED_PIXELS or (pixels < _NOISE_PIXELS and surprise < 0.2)
         if improved:
+            secants = [*secants, (step / scale, (tried.gradient - current.gradient) * scale)][-_SECANTS:]
             pose, current = candidate, tried
             damping, refusals = max(damping / 5, 1e-6), 0
         else:
@@ -86,7 +89,26 @@ def refine(
         converged = settled or refusals >= _MOST_REFUSALS
         if converged:
             break
+        # Good enough to be believed if the iterations end here, but worth another step if they do not.
+        converged = pixels < _NOISE_PIXELS and surprise < 6
     return Refinement(pose, current, tuple(iterations), converged)
+
+
+def _with_secants(
+    H: Float64[np.ndarray, "6 6"], secants: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> Float64[np.ndarray, "6 6"]:
+    """Gauss–Newton's Hessian, corrected by how the gradient really changed over the last steps (BFGS).
+
+    Fine structure makes the cost flatten within a pixel or two, where Gauss–Newton alone believes in a far steeper bowl
+    and creeps; the gradients are at hand anyway.
+    """
+    for step, change in secants:
+        along, seen = step @ H @ step, step @ change
+        # Powell's damping: curvature that is negative or tiny is taken for a quarter of the expected one.
+        part = 1.0 if seen >= 0.25 * along else 0.75 * along / (along - seen)
+        change = part * change + (1 - part) * H @ step
+        H = H - np.outer(H @ step, H @ step) / along + np.outer(change, change) / (step @ change)
+    return H
 
 
 def _largest_pixel_motion(
@@ -95,7 +117,7 @@ def _largest_pixel_motion(
     pose: Float64[np.ndarray, "4 4"],
     targets: Float64[np.ndarray, "n 3"],
 ) -> float:
-    """How far (pixels) a step moves the images of `targets` (CT frame, mm): depth hardly counts, as it should."""
+    """How far a step moves the images of `targets` (CT frame, mm), in pixels: depth hardly counts."""
     before, after = rigid.transform_points(pose, targets), rigid.transform_points(moved, targets)
     motions = [np.linalg.norm(v.camera.project(after) - v.camera.project(before), axis=1) for v in levels]
     largest = float(np.max(motions))
