@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
+from .robust_correlation import Comparison
+
 if TYPE_CHECKING:
-    from .similarity import Comparison, Similarity
+    from .similarity import Similarity
 
 BINS = 32
 
@@ -39,8 +41,6 @@ def mutual_information(
     xray: Float32[np.ndarray, "rows columns"], mask: Bool[np.ndarray, "rows columns"]
 ) -> Similarity:
     """Similarity by mutual information, reported as a part of what it would be if the images determined each other."""
-    from .similarity import Comparison
-
     fixed = np.rint(_bins(xray[mask])[0]).astype(np.int64)
     n = len(fixed)
     marginal = np.bincount(fixed, minlength=BINS) / n

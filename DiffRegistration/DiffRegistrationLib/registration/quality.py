@@ -34,7 +34,8 @@ _EDGES_FAILED, _EDGES_ACCEPTED = 0.35, 0.55
 _CORRELATION_FAILED, _CORRELATION_ACCEPTED = 0.2, 0.5
 _LEAST_COVERED = 0.2
 _MOST_ROTATION_STD_DEG, _MOST_IN_PLANE_STD_MM = 1.0, 1.0
-_CLEAR_LEAD = 0.05
+# A rival counts when what it leaves unexplained is less than this times what the winner leaves.
+_CLEAR_LEAD = 1.3
 
 
 def judge(evidence: Evidence) -> tuple[Verdict, str]:
@@ -53,7 +54,7 @@ def judge(evidence: Evidence) -> tuple[Verdict, str]:
         doubts.append(f"edges agree only to {e.edges:.2f}")
     if e.correlation < _CORRELATION_ACCEPTED:
         doubts.append(f"brightness agrees only to {e.correlation:.2f}")
-    if e.runner_up is not None and e.runner_up > e.edges - _CLEAR_LEAD:
+    if e.runner_up is not None and 1 - e.runner_up < _CLEAR_LEAD * (1 - e.edges):
         doubts.append(f"another pose looks nearly as good ({e.runner_up:.2f} against {e.edges:.2f})")
     rotation, in_plane = np.degrees(e.std[:3]).max(), e.std[3:5].max()
     if rotation > _MOST_ROTATION_STD_DEG:

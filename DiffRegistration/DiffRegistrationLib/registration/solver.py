@@ -99,8 +99,8 @@ def _with_secants(
 ) -> Float64[np.ndarray, "6 6"]:
     """Gauss–Newton's Hessian, corrected by how the gradient really changed over the last steps (BFGS).
 
-    Fine structure makes the cost flatten within a pixel or two, where Gauss–Newton alone believes in a far steeper bowl
-    and creeps; the gradients are at hand anyway.
+    Fine structure makes the cost flatten within a pixel or two, where Gauss–Newton alone believes in a far steeper
+    bowl and creeps; the gradients are at hand anyway.
     """
     for step, change in secants:
         along, seen = step @ H @ step, step @ change

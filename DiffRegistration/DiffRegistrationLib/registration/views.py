@@ -14,6 +14,9 @@ from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .similarity import SIMILARITIES, Comparison, Similarity
 
+# Fewer pixels than this cannot tell six parameters apart.
+_LEAST_PIXELS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class ViewLevel:
@@ -60,6 +63,13 @@ def seen_through_ct(
     return (leave - enter) * np.linalg.norm(rays.target - rays.source, axis=1) >= least_mm
 
 
+def _nothing_in_view(
+    drr: Float32[np.ndarray, "rows columns"], jacobian: Float32[np.ndarray, "6 rows columns"]
+) -> Comparison:
+    """Similarity of a view that the CT is not in: as bad as can be, and no way to turn."""
+    return Comparison(1.0, np.zeros(6), 1e-12 * np.eye(6), -1.0, 1.0, 7.0)
+
+
 def view_level(
     radiograph: Radiograph,
     binning: int,
@@ -79,7 +89,7 @@ def view_level(
         mask,
         rays[seen],
         projector.binning_for(coarse.camera.pixel_footprint_mm(centre)),
-        SIMILARITIES[similarity](coarse.attenuation, mask),
+        SIMILARITIES[similarity](coarse.attenuation, mask) if mask.sum() >= _LEAST_PIXELS else _nothing_in_view,
     )
 
 

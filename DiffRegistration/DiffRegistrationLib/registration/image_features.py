@@ -1,0 +1,75 @@
+"""What of an image is compared: brightness, brightness normalised in a sliding window, or edges.
+
+Each prepares the X-ray once and then turns every DRR and its derivative by the pose increment ξ into the same kind of
+feature vector, one value a usable pixel (two for edges). All steps are differentiated exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float32
+from scipy import ndimage
+
+# Half-width of the sliding window, in pixels of the level: wide enough for a skull suture to be a feature of its own.
+WINDOW_RADIUS = 6
+# Windows flatter than this part of the whole image's deviation are noise and fade out.
+FLATNESS = 0.1
+
+Grid = Float32[np.ndarray, "rows columns"]
+GridJacobian = Float32[np.ndarray, "6 rows columns"]
+Features = Float32[np.ndarray, "n"]
+FeatureJacobian = Float32[np.ndarray, "6 n"]
+# The features of the X-ray, and what gives those of a DRR with their derivative.
+Extraction = tuple[Features, Callable[[Grid, GridJacobian], tuple[Features, FeatureJacobian]]]
+
+
+def brightness(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:
+    """The images as they are."""
+    return xray[mask], lambda drr, jacobian: (drr[mask], jacobian[:, mask])
+
+
+def local_contrast(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:
+    """Mean 0 and deviation 1 in a window about each pixel: blind to scatter, beam hardening and slow shading."""
+    weight = mask.astype(np.float32)
+    window = 2 * min(WINDOW_RADIUS, max(1, min(mask.shape) // 4)) + 1
+
+    def box(stack: np.ndarray) -> np.ndarray:
+        size = (1,) * (stack.ndim - 2) + (window, window)
+        return ndimage.uniform_filter(stack, size=size, mode="constant")
+
+    count = np.maximum(box(weight), 0.5 / window**2)
+
+    def normalised(image: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        # A constant is taken out first: variances are differences of squares.
+        shifted = (image - image[mask].mean()) * weight
+        mean = box(shifted) / count
+        floor = (FLATNESS * (float(image[mask].std()) or 1.0)) ** 2
+        variance = np.maximum(box(shifted**2) / count - mean**2, 0) + floor
+        return shifted, mean, variance, (shifted - mean) / np.sqrt(variance)
+
+    def extract(drr: Grid, jacobian: GridJacobian) -> tuple[Features, FeatureJacobian]:
+        shifted, mean, variance, unit = normalised(drr)
+        J = jacobian * weight
+        mean_J = box(J) / count
+        slope = box(J * shifted) / count - mean * mean_J
+        J = (J - mean_J) / np.sqrt(variance) - unit * slope / variance
+        return unit[mask], J[:, mask]
+
+    return normalised(xray)[3][mask], extract
+
+
+def edges(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:
+    """Horizontal and vertical derivatives of the slightly smoothed image."""
+    # The derivative reaches beyond its pixel; what touches a masked pixel is not measured.
+    inner = ndimage.binary_erosion(mask, iterations=2, border_value=0)
+    if inner.sum() < 16:
+        inner = mask
+
+    def derivatives(stack: np.ndarray) -> np.ndarray:
+        smooth = ndimage.gaussian_filter(stack, sigma=(0,) * (stack.ndim - 2) + (1.0, 1.0))
+        gy, gx = np.gradient(smooth, axis=(-2, -1))
+        return np.concatenate([gx[..., inner], gy[..., inner]], axis=-1)
+
+    return derivatives(xray * mask), lambda drr, jacobian: (derivatives(drr), derivatives(jacobian))

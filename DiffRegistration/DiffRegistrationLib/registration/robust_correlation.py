@@ -1,0 +1,99 @@
+"""Normalised cross-correlation as robust least squares, so that Gauss–Newton can climb it.
+
+The X-ray's features T are explained by the DRR's, T ≈ a·I + b. With the best a and b, |T − a·I − b|² is
+|T − mean|² (1 − NCC²): least squares on what remains maximises NCC, for any gain and offset of the X-ray. a and b
+are eliminated (variable projection, Kaufman's Jacobian), which keeps noise in T from making the steps too short.
+Cauchy weights take the pull out of what is no part of the patient: tools, wires, shutters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from .image_features import FeatureJacobian, Features
+
+# 95 % efficiency on Gaussian noise; the median of |r| is 1/1.4826 of its deviation.
+_CAUCHY = 2.385 * 1.4826
+_REWEIGHTINGS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Outcome of comparing DRRs with X-rays: lower `cost` is better, higher `score` is better.
+
+    `cost` and its derivatives by ξ are means over the pixels; `samples` is how many independent ones they are worth:
+    residual² / samples · hessian⁻¹ is the covariance of ξ.
+    """
+
+    cost: float
+    gradient: Float64[np.ndarray, "6"]
+    hessian: Float64[np.ndarray, "6 6"]
+    score: float
+    residual: float
+    samples: float
+
+
+class RobustCorrelation:
+    """Compares features of DRRs with those of one X-ray.
+
+    The scale of the Cauchy weights comes from the first DRR and then stays, so that the costs of all steps of a level
+    can be compared.
+    """
+
+    def __init__(self, xray: Features) -> None:
+        self._fixed = (xray - xray.mean()) / (float(xray.std()) or 1.0)
+        self._scale: float | None = None
+
+    def __call__(self, drr: Features, jacobian: FeatureJacobian) -> Comparison:
+        fixed = self._fixed
+        deviation = float(drr.std()) or 1.0
+        moving, J = (drr - drr.mean()) / deviation, jacobian / deviation
+        gain, offset, weights = self._fit(moving)
+        r = fixed - gain * moving - offset
+        total, scale = float(weights.sum()), self._scale or 1.0
+        # Orthogonal, in the weighted sense, to what gain and offset already explain.
+        centre = float(weights @ moving) / total
+        along = moving - centre
+        power = float(weights @ along**2) or 1.0
+        weighted_J = J * weights
+        J = J - (weighted_J.sum(axis=1) / total)[:, None] - np.outer(weighted_J @ along / power, along)
+        weighted_J = J * (weights / len(r))
+        fixed_along = fixed - float(weights @ fixed) / total
+        fixed_power = float(weights @ fixed_along**2) or 1.0
+        return Comparison(
+            0.5 * scale**2 * float(np.log1p((r / scale) ** 2).mean()),
+            -gain * (weighted_J @ r).astype(np.float64),
+            gain**2 * (weighted_J @ J.T).astype(np.float64),
+            float(weights @ (along * fixed_along)) / float(np.sqrt(power * fixed_power)),
+            float(np.sqrt(weights @ r**2 / len(r))),
+            _independent_samples(r),
+        )
+
+    def _fit(self, moving: Features) -> tuple[float, float, Features]:
+        """Gain, offset and weights of the robust line through (DRR, X-ray)."""
+        fixed = self._fixed
+        weights = np.ones_like(fixed)
+        gain = offset = 0.0
+        for _ in range(_REWEIGHTINGS):
+            total = float(weights.sum())
+            mean_m, mean_f = float(weights @ moving) / total, float(weights @ fixed) / total
+            along = weights * (moving - mean_m)
+            # A DRR that is the X-ray's negative explains nothing; a trace of gain keeps a way out.
+            gain = max(float(along @ fixed) / (float(along @ moving) or 1.0), 0.05)
+            offset = mean_f - gain * mean_m
+            r = fixed - gain * moving - offset
+            scale = self._scale or max(_CAUCHY * float(np.median(np.abs(r))), 0.02)
+            weights = 1 / (1 + (r / scale) ** 2)
+        self._scale = self._scale or scale
+        return gain, offset, weights
+
+
+def _independent_samples(residuals: Features) -> float:
+    """How many independent values N correlated residuals are worth: neighbours are alike, both ways (AR(1))."""
+    power = float(residuals @ residuals)
+    likeness = float(residuals[:-1] @ residuals[1:]) / power if power > 0 else 0.0
+    likeness = min(max(likeness, 0.0), 0.98)
+    return max(len(residuals) * ((1 - likeness) / (1 + likeness)) ** 2, 7.0)
