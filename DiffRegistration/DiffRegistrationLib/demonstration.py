@@ -1,4 +1,4 @@
-"""What the demo does: X-rays whose truth is known, registered as a user would register files of their own."""
+"""What the demo does: X-rays whose truth is known, registered from files as users would register their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64, UInt16
 from scipy import ndimage
 
 from .registration.metrics import PoseError, pose_error
@@ -16,9 +16,10 @@ from .registration.starts import pose_of_view
 from .registration.workflow import XrayFile, register_files
 from .xray.ct import CT
 from .xray.errors import InputError
+from .xray.files.atomic import atomic_write
 from .xray.files.camera_files import write_camera
 from .xray.files.ct_files import read_ct
-from .xray.files.radiograph_files import write_image
+from .xray.files.ct_writing import write_ct
 from .xray.files.sample_data import sample
 from .xray.geometry import PinholeCamera, rigid
 from .xray.geometry.c_arm import c_arm_camera
@@ -29,76 +30,102 @@ Say = Callable[[str], None]
 _SEED = 20240607
 # Photons that reach an empty pixel: a low-dose fluoroscopy frame.
 _PHOTONS = 5000.0
+# Leaves room below the end of 16 bits, so that no pixel counts as burnt out.
+_GREY_PER_PHOTON = 8.0
+# What a grid lets through: about half of the primary beam behind the middle of a head.
+_SCATTER, _SCATTER_REACH_PIXELS = 0.1, 40.0
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One registered X-ray and how far the pose is from what is known of the truth."""
+    """One registration of the demo.
+
+    `error` is how far the pose is from the truth: known to the last digit for simulated X-rays, for a real one the
+    pose that the scanner wrote into the files.
+    """
 
     name: str
+    ct: Path
+    xrays: tuple[XrayFile, ...]
+    simulated: bool
     result: RegistrationResult
     error: PoseError
     report: Path
 
 
 def simulated_views(out: Path, say: Say) -> Iterator[Case]:
-    """AP and lateral X-rays of a head, from unknown position."""
-    ct_path = _head_ct(out, say)
-    ct = read_ct(ct_path)
-    projector = Projector(ct)
+    """A head on the table in unknown position: its AP view, its lateral view, and both views together.
+
+    Writes head.nrrd and one folder a view (xray.png, camera.json) below `out`, and registers from those files.
+    """
+    ct_path, ct = _head(out, say)
     rng = np.random.default_rng(_SEED)
-    for name, primary, start in (("AP", 180.0, "frontal"), ("lateral", 90.0, "lateral")):
+    # The patient lies as it happens: turned by up to 10° and shifted by up to 20 mm on every axis.
+    twist = [*np.radians(rng.uniform(-10, 10, 3)), *rng.uniform(-20, 20, 3)]
+    projector = Projector(ct)
+    views: list[tuple[XrayFile, PinholeCamera]] = []
+    truth = np.eye(4)
+    for name, view, primary in (("ap", "ap", 180.0), ("lateral", "left-lateral", 90.0)):
         camera = c_arm_camera(
             source_detector_distance=1020.0,
             source_object_distance=700.0,
-            pixel_spacing=(0.7, 0.7),
+            pixel_spacing=(0.8, 0.8),
             size=(480, 480),
             primary_angle_deg=primary,
         )
-        view = "ap" if name == "AP" else "left-lateral"
-        usual = pose_of_view(view, ct, camera)
-        twist = [*np.radians(rng.uniform(-10, 10, 3)), *rng.uniform(-20, 20, 3)]
-        truth = rigid.move_about(rigid.transform_points(usual, [ct.centre])[0], twist, usual)
-        folder = out / f"simulated-{name.lower()}"
+        if not views:
+            middle = pose_of_view(view, ct, camera)
+            truth = rigid.move_about(rigid.transform_points(middle, [ct.centre])[0], twist, middle)
+        folder = out / f"simulated-{name}"
         folder.mkdir(parents=True, exist_ok=True)
-        xray, camera_file = folder / "xray.nrrd", folder / "camera.json"
-        write_image(xray, _exposed(projector, camera, truth, rng), camera)
-        write_camera(camera_file, camera)
-        say(f"Simulated {name} X-ray, registered from “{start}”, position unknown")
-        result = register_files(ct_path, [XrayFile(xray, camera_file)], output=folder, start=start)
-        off = pose_error(result.pose, truth, _corners(ct), ct.centre, camera)
-        yield Case(f"simulated {name}", result, off, folder / "report.html")
+        xray = XrayFile(folder / "xray.png", folder / "camera.json")
+        _write_png(xray.path, _exposed(projector, camera, truth, rng))
+        write_camera(folder / "camera.json", camera)
+        views.append((xray, camera))
+
+    (ap, ap_camera), (lateral, lateral_camera) = views
+    for name, xrays, start, camera in (
+        ("simulated AP", (ap,), "frontal", ap_camera),
+        ("simulated lateral", (lateral,), "lateral", lateral_camera),
+        ("simulated AP and lateral", (ap, lateral), "frontal", ap_camera),
+    ):
+        say(f"{name[0].upper()}{name[1:]}: all that is told is “{start}”, the position is unknown")
+        folder = out / name.lower().replace(" ", "-")
+        result = register_files(ct_path, xrays, output=folder, start=start)
+        off = pose_error(result.pose, truth, ct.corners(0.5), ct.centre, camera)
+        yield Case(name, ct_path, xrays, True, result, off, folder / "report.html")
 
 
 def real_scout(out: Path, say: Say) -> Iterator[Case]:
-    """The lateral scout of a real skull, against the scanner's own pose."""
+    """The lateral scout of a real plastic skull, against the scanner's own pose; nothing where it cannot be had."""
     try:
         ct_path, scout = sample("skull-phantom-ct"), sample("skull-phantom-scout")
     except InputError as error:
-        say(f"No real X-ray: {error}")
+        say(f"The real X-ray is left out. {error}")
         return
-    say("Real lateral X-ray (CT localizer), registered from “lateral”, position unknown")
+    say("Real lateral (CT localizer of a plastic skull): all that is told is “lateral”, the position is unknown")
     folder = out / "real-lateral"
-    result = register_files(ct_path, [scout], output=folder, start="lateral")
-    ct, radiograph = read_ct(ct_path), XrayFile(scout).read()
-    off = pose_error(result.pose, np.eye(4), _corners(ct), ct.centre, radiograph.camera)
-    yield Case("real lateral", result, off, folder / "report.html")
+    xray = XrayFile(scout)
+    result = register_files(ct_path, [xray], output=folder, start="lateral")
+    ct = read_ct(ct_path)
+    off = pose_error(result.pose, np.eye(4), ct.corners(0.5), ct.centre, xray.read().camera)
+    yield Case("real lateral", ct_path, (xray,), False, result, off, folder / "report.html")
 
 
-def _head_ct(out: Path, say: Say) -> Path:
+def _head(out: Path, say: Say) -> tuple[Path, CT]:
+    """A head's CT, in a file below `out` and in memory: of a person where it is at hand, else the computed one."""
     try:
-        path = sample("visible-human-head")
+        ct = read_ct(sample("visible-human-head"))
+        say("CT: the Visible Human head (U.S. National Library of Medicine)")
     except InputError:
-        from .xray.files.ct_writing import write_ct
         from .xray.phantom import head_phantom
 
-        say("CT: the procedural head phantom (the Visible Human head is not at hand)")
-        path = out / "head-phantom.nrrd"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_ct(path, head_phantom(1.0).ct)
-    else:
-        say("CT: the Visible Human head")
-    return path
+        ct = head_phantom(1.0).ct
+        say("CT: a computed head; nothing needs to be downloaded for it")
+    path = out / "head.nrrd"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_ct(path, ct)
+    return path, ct
 
 
 def _exposed(
@@ -106,14 +133,17 @@ def _exposed(
     camera: PinholeCamera,
     pose: Float64[np.ndarray, "4 4"],
     rng: np.random.Generator,
-) -> Float32[np.ndarray, "rows columns"]:
-    """Detector signal (bright = more X-rays): finer sampled than the solver's DRRs, with photon noise and blur."""
-    line_integrals = projector.render(camera.rays(), pose, step_mm=0.4)[0].reshape(camera.size)
-    signal = rng.poisson(_PHOTONS * np.exp(-line_integrals.astype(np.float64)))
-    return ndimage.gaussian_filter(signal.astype(np.float32), 0.7)
+) -> UInt16[np.ndarray, "rows columns"]:
+    """Detector signal (bright = more X-rays): finer sampled than the solver's DRRs, with scatter, noise and blur."""
+    line_integrals = projector.render(camera.rays(), pose, step_mm=0.4)[0].reshape(camera.size).astype(np.float64)
+    primary = _PHOTONS * np.exp(-line_integrals)
+    scatter = _SCATTER * ndimage.gaussian_filter(primary * line_integrals, _SCATTER_REACH_PIXELS)
+    signal = ndimage.gaussian_filter(rng.poisson(primary + scatter).astype(np.float64), 0.7)
+    return np.clip(_GREY_PER_PHOTON * signal, 0, np.iinfo(np.uint16).max).astype(np.uint16)
 
 
-def _corners(ct: CT) -> Float64[np.ndarray, "8 3"]:
-    """Targets for the error: the corners of the box half the size of the CT."""
-    corner = np.array(np.meshgrid(*[[0.25, 0.75]] * 3)).reshape(3, -1).T * (np.array(ct.size) - 1)
-    return rigid.transform_points(ct.ct_from_voxel, corner)
+def _write_png(path: Path, image: UInt16[np.ndarray, "rows columns"]) -> None:
+    from PIL import Image
+
+    with atomic_write(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG")
