@@ -29,11 +29,12 @@ class Evidence:
     converged: bool
 
 
-# Edge scores of right poses on simulated and real heads lie above 0.6, those of wrong ones below 0.45.
-_EDGES_FAILED, _EDGES_ACCEPTED = 0.35, 0.55
+# Edge scores of right poses on simulated and real heads lie above 0.8, those of unrelated images below 0.45.
+_EDGES_FAILED, _EDGES_ACCEPTED = 0.4, 0.6
 _CORRELATION_FAILED, _CORRELATION_ACCEPTED = 0.2, 0.5
 _LEAST_COVERED = 0.2
 _MOST_ROTATION_STD_DEG, _MOST_IN_PLANE_STD_MM = 1.0, 1.0
+_HOPELESS_ROTATION_STD_DEG, _HOPELESS_IN_PLANE_STD_MM = 8.0, 8.0
 # A rival counts when what it leaves unexplained is less than this times what the winner leaves.
 _CLEAR_LEAD = 1.3
 
@@ -49,6 +50,12 @@ def judge(evidence: Evidence) -> tuple[Verdict, str]:
         return Verdict.FAILED, (
             f"the DRR does not look like the X-ray (edges agree to {e.edges:.2f}, brightness to {e.correlation:.2f})"
         )
+    rotation, in_plane = np.degrees(e.std[:3]).max(), e.std[3:5].max()
+    if rotation > _HOPELESS_ROTATION_STD_DEG or in_plane > _HOPELESS_IN_PLANE_STD_MM:
+        return Verdict.FAILED, (
+            f"the DRR does not look like the X-ray enough to fix a pose (uncertain by {rotation:.0f}° and "
+            f"{in_plane:.0f} mm in-plane)"
+        )
     doubts = []
     if e.edges < _EDGES_ACCEPTED:
         doubts.append(f"edges agree only to {e.edges:.2f}")
@@ -56,7 +63,6 @@ def judge(evidence: Evidence) -> tuple[Verdict, str]:
         doubts.append(f"brightness agrees only to {e.correlation:.2f}")
     if e.runner_up is not None and 1 - e.runner_up < _CLEAR_LEAD * (1 - e.edges):
         doubts.append(f"another pose looks nearly as good ({e.runner_up:.2f} against {e.edges:.2f})")
-    rotation, in_plane = np.degrees(e.std[:3]).max(), e.std[3:5].max()
     if rotation > _MOST_ROTATION_STD_DEG:
         doubts.append(f"the rotation is uncertain by {rotation:.1f}°")
     if in_plane > _MOST_IN_PLANE_STD_MM:

@@ -61,13 +61,12 @@ class RobustCorrelation:
         weighted_J = J * weights
         J = J - (weighted_J.sum(axis=1) / total)[:, None] - np.outer(weighted_J @ along / power, along)
         weighted_J = J * (weights / len(r))
-        fixed_along = fixed - float(weights @ fixed) / total
-        fixed_power = float(weights @ fixed_along**2) or 1.0
         return Comparison(
             0.5 * scale**2 * float(np.log1p((r / scale) ** 2).mean()),
             -gain * (weighted_J @ r).astype(np.float64),
             gain**2 * (weighted_J @ J.T).astype(np.float64),
-            float(weights @ (along * fixed_along)) / float(np.sqrt(power * fixed_power)),
+            # Without weights: what they forgive must still count against a pose when poses are told apart.
+            float(fixed @ moving) / len(r),
             float(np.sqrt(weights @ r**2 / len(r))),
             _independent_samples(r),
         )

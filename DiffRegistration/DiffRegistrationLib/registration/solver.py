@@ -20,6 +20,7 @@ _CONVERGED_PIXELS = 0.02
 _NOISE_PIXELS = 0.25
 _MOST_REFUSALS = 4
 _SECANTS = 3
+_LARGEST_STEP = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,9 @@ def refine(
         H = _with_secants(current.hessian * np.outer(scale, scale), secants)
         g = current.gradient * scale
         diagonal = np.diag(H) + 1e-3 * np.diag(H).max()
-        step = scale * np.linalg.solve(H + damping * np.diag(diagonal) + 1e-12 * np.eye(6), -g)
+        step = np.linalg.solve(H + damping * np.diag(diagonal) + 1e-12 * np.eye(6), -g)
+        # Beyond a fraction of the CT's own size no linearisation holds.
+        step = scale * step * min(1.0, _LARGEST_STEP * radius / max(float(np.linalg.norm(step)), 1e-12))
         candidate = rigid.orthonormalised(rigid.move_about(centre, step, pose))
         tried = compare_all(levels, projector, candidate)
         improved = tried.cost < current.cost
@@ -104,6 +107,8 @@ def _with_secants(
     """
     for step, change in secants:
         along, seen = step @ H @ step, step @ change
+        if along <= 0:
+            continue
         # Powell's damping: curvature that is negative or tiny is taken for a quarter of the expected one.
         part = 1.0 if seen >= 0.25 * along else 0.75 * along / (along - seen)
         change = part * change + (1 - part) * H @ step
