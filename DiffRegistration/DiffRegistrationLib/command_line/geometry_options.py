@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -40,19 +41,47 @@ BoneOption = Annotated[
 T = TypeVar("T")
 
 
-def numbers(option: str, text: str | None, count: int) -> tuple[float, ...] | None:
-    """`count` numbers out of "a,b"; one alone stands for all. InputError if it is something else."""
+def numbers(option: str, text: str | None, count: int, *, one_for_all: bool = True) -> tuple[float, ...] | None:
+    """`count` finite numbers out of "a,b"; one alone stands for all if allowed. InputError for something else."""
     if text is None:
         return None
     try:
         values = tuple(float(part) for part in text.replace("x", ",").split(","))
     except ValueError:
         values = ()
-    if len(values) == 1:
+    if len(values) == 1 and one_for_all:
         values *= count
-    if len(values) != count:
+    if len(values) != count or not all(map(isfinite, values)):
         raise InputError(option, f"{text!r} is not {count} numbers", f"Write it as {','.join(['1.5'] * count)}.")
     return values
+
+
+def lengths(option: str, text: str | None) -> tuple[float, float] | None:
+    """Two positive lengths in mm out of "rows,columns" or one number for both. InputError for something else."""
+    pair = numbers(option, text, 2)
+    if pair is None:
+        return None
+    if not min(pair) > 0:
+        raise InputError(option, f"{text} mm was given, expected more than zero", "Give it in mm at the detector.")
+    return pair[0], pair[1]
+
+
+def check_distances(sdd: float | None, sod: float | None) -> None:
+    """InputError for a distance that is not a positive number of mm."""
+    for option, value in (("--sdd", sdd), ("--sod", sod)):
+        if value is not None and not 0 < value < inf:
+            raise InputError(option, f"{value:g} mm was given, expected more than zero", "Give it in mm.")
+
+
+def refuse_beside_camera(camera: object, given: dict[str, object]) -> None:
+    """InputError when options of a geometry are given beside a camera file, which would silently win."""
+    beside = [option for option, value in given.items() if value is not None and value != []]
+    if camera and beside:
+        raise InputError(
+            ", ".join(beside),
+            "given beside --camera, whose file already says all of the geometry",
+            "Leave out one or the other.",
+        )
 
 
 def _one_each(option: str, given: Sequence[T] | None, count: int) -> list[T | None]:
@@ -60,7 +89,9 @@ def _one_each(option: str, given: Sequence[T] | None, count: int) -> list[T | No
         return [None] * count
     if len(given) != count:
         raise InputError(
-            option, f"was given {len(given)} times for {count} X-rays", "Give it once per X-ray, in the same order."
+            option,
+            f"was given {len(given)} times for {count} X-ray{'' if count == 1 else 's'}",
+            "Give it once per X-ray, in the same order.",
         )
     return list(given)
 
@@ -77,9 +108,11 @@ def xray_files(
     masks: Sequence[Path] | None,
     bone_is_bright: bool | None,
 ) -> list[XrayFile]:
-    """The X-rays with what the options say of each."""
+    """The X-rays with what the options say of each. InputError for options that cannot be or do not go together."""
     count = len(xrays)
-    pair = numbers("--spacing", spacing, 2)
+    check_distances(sdd, sod)
+    refuse_beside_camera(cameras, {"--sdd": sdd, "--sod": sod, "--spacing": spacing, "--angles": angles})
+    pair = lengths("--spacing", spacing)
     files = []
     for path, camera, angle, mask in zip(
         xrays,
@@ -88,11 +121,11 @@ def xray_files(
         _one_each("--mask", masks, count),
         strict=True,
     ):
-        turned = numbers("--angles", angle, 2) or (None, None)
+        turned = numbers("--angles", angle, 2, one_for_all=False) or (None, None)
         geometry = CArmGeometry(
             source_detector_distance=sdd,
             source_object_distance=sod,
-            pixel_spacing=None if pair is None else (pair[0], pair[1]),
+            pixel_spacing=pair,
             primary_angle_deg=turned[0],
             secondary_angle_deg=turned[1],
         )

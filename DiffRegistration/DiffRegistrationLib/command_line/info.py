@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..xray.errors import InputError
-from .output import BAD_INPUT, JsonOption, console, print_json
+from .output import BAD_INPUT, UNUSABLE, JsonOption, print_json, quiet_readers, say, tell
+
+if TYPE_CHECKING:
+    from ..xray.files.describe import Description
 
 
 def info(
@@ -16,36 +18,37 @@ def info(
     as_json: JsonOption = False,
 ) -> None:
     """Show what was read from each file. Exit code 2 if one of them cannot be read."""
-    from rich.table import Table
-
     from ..xray.files.describe import describe
 
-    described, unreadable = [], False
+    content: list[dict[str, Any]] = []
     for path in files:
         try:
-            description = describe(path)
-        except InputError as error:
-            unreadable = True
-            described.append({"file": str(path), "error": str(error)})
-            if not as_json:
-                console.print(f"[bold red]Error:[/] {str(error).replace('[', chr(92) + '[')}", soft_wrap=True)
+            with quiet_readers():
+                description = describe(path)
+        except UNUSABLE as error:
+            content.append({"file": str(path), "error": tell(error)})
             continue
-        described.append({"file": str(path), **description.as_dict()})
-        if as_json:
-            continue
-        table = Table(title=f"{path}: {description.kind}", title_justify="left", show_lines=False)
-        for heading in ("quantity", "value", "where it comes from"):
-            table.add_column(heading, overflow="fold")
-        for fact in description.facts:
-            origin = f"assumed: {fact.origin}" if fact.assumed else fact.origin
-            table.add_row(fact.quantity, fact.value, origin, style="yellow" if fact.assumed else None)
-        # The table is the answer: unlike progress it belongs on stdout.
-        from rich.console import Console
-
-        Console(highlight=False, markup=False).print(table)
-        for lacking in description.missing:
-            console.print(f"[bold yellow]Missing:[/] {lacking.replace('[', chr(92) + '[')}", soft_wrap=True)
+        content.append({"file": str(path), **description.as_dict()})
+        if not as_json:
+            _show(path, description)
     if as_json:
-        print_json({"files": described})
-    if unreadable:
+        print_json({"files": content})
+    if any("error" in one for one in content):
         raise typer.Exit(BAD_INPUT)
+
+
+def _show(path: Path, description: Description) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(f"{path}: {description.kind}"), title_justify="left", show_lines=False)
+    for heading in ("quantity", "value", "where it comes from"):
+        table.add_column(heading, overflow="fold")
+    for fact in description.facts:
+        origin = f"assumed: {fact.origin}" if fact.assumed else fact.origin
+        table.add_row(fact.quantity, fact.value, origin, style="yellow" if fact.assumed else None)
+    # The table is the answer: unlike progress it belongs on stdout.
+    Console(highlight=False, markup=False).print(table)
+    for lacking in description.missing:
+        say(lacking, label="Missing:", style="bold yellow")

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
+import io
+import sys
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from .benchmark import app as benchmark_app
 from .demo import demo
 from .drr import drr
 from .info import info
+from .output import BAD_INPUT, print_json
 from .register import register
+
+
+class _Verbs(TyperGroup):
+    """Options that are unknown or missing end like other bad input: with a JSON object where one was asked for."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb."""
+        wants_json = "--json" in ctx.args
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # typer carries its own copy of click in some versions, so the class of usage errors has no fixed place.
+            if wants_json and getattr(error, "exit_code", None) == BAD_INPUT and hasattr(error, "format_message"):
+                verb = ctx.invoked_subcommand or ""
+                content = {
+                    "subject": f"fluororeg {verb}".strip(),
+                    "problem": error.format_message(),
+                    "remedy": f"See fluororeg {verb} --help." if verb else "See fluororeg --help.",
+                }
+                print_json({"error": content})
+            raise
+
 
 app = typer.Typer(
     name="fluororeg",
     help="Align a patient's CT to X-ray images.",
+    cls=_Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,4 +55,7 @@ app.add_typer(benchmark_app, name="benchmark")
 
 def run() -> None:
     """Entry point of the command."""
+    # A pipe on Windows takes few of the letters and signs that file names and tables hold.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()

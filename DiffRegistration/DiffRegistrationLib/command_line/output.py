@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from ..xray.errors import InputError
 
@@ -19,27 +22,59 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 console = Console(stderr=True, highlight=False)
 
 BAD_INPUT, FAILED = 2, 1
+# What no programmer could mend: bad input, and a full disk, a file that may not be opened, a lack of memory.
+UNUSABLE = (InputError, OSError, MemoryError)
+
+
+def say(text: str, *, label: str = "", style: str = "") -> None:
+    """A line on stderr, after a `label` in a rich `style`; brackets in file names stay what they are."""
+    console.print(Text(label, style), Text(text), sep=" " if label else "", soft_wrap=True)
 
 
 def print_json(content: dict[str, Any]) -> None:
-    """One JSON object on stdout."""
-    sys.stdout.write(json.dumps(content, indent=2) + "\n")
+    """One JSON object on stdout; numbers that JSON does not have (NaN, infinity) are null."""
+    sys.stdout.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def quiet_readers() -> Iterator[None]:
+    """Without the warnings of pydicom: they quote odd values, and identifiers of the patient are among them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 @contextmanager
 def input_errors_end_the_command(as_json: bool) -> Iterator[None]:
     """Bad input ends the command with its message and exit code 2, without a traceback."""
     try:
-        yield
-    except InputError as error:
+        with quiet_readers():
+            yield
+    except UNUSABLE as error:
+        shown = tell(error)
         if as_json:
-            content = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
-            print_json({"error": content})
-        console.print(f"[bold red]Error:[/] {_plain(str(error))}", soft_wrap=True)
+            print_json({"error": shown})
         raise typer.Exit(BAD_INPUT) from None
 
 
-def _plain(text: str) -> str:
-    # Brackets of file names are not markup.
-    return text.replace("[", "\\[")
+def tell(error: InputError | OSError | MemoryError) -> dict[str, str]:
+    """Print what is wrong, with what, and what to do; returns the same for JSON."""
+    if isinstance(error, MemoryError):
+        error = InputError("memory", "there is not enough of it for this", "Use a smaller image or CT.")
+    elif isinstance(error, OSError):
+        error = InputError(
+            error.filename or "a file",
+            f"cannot be used: {error.strerror or error}",
+            "Check the path, the right to read and write there, and the space left on the disk.",
+        )
+    say(str(error), label="Error:", style="bold red")
+    return {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

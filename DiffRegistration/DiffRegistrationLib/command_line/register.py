@@ -20,7 +20,7 @@ from .geometry_options import (
     SpacingOption,
     xray_files,
 )
-from .output import FAILED, JsonOption, console, input_errors_end_the_command, print_json
+from .output import FAILED, JsonOption, console, input_errors_end_the_command, print_json, say
 
 _COLOURS = {"accepted": "green", "doubtful": "yellow", "failed": "red"}
 
@@ -83,10 +83,7 @@ def register(
         content["seconds_in_all"] = time.perf_counter() - began
         content["report"] = str(out / "report.html")
         print_json(content)
-    colour = _COLOURS[result.verdict]
-    console.print(f"[bold {colour}]{result.verdict.value}[/]: {result.reason}", soft_wrap=True)
-    console.print(
-        f"Found in {result.seconds:.2f} s from {result.start}. Report: {out / 'report.html'}", soft_wrap=True
-    )
+    say(result.reason, label=f"{result.verdict.value}:", style=f"bold {_COLOURS[result.verdict]}")
+    say(f"Found in {result.seconds:.2f} s from {result.start}. Report: {out / 'report.html'}")
     if result.verdict == "failed":
         raise typer.Exit(FAILED)

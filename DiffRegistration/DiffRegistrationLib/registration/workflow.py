@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64
 
 from ..xray.ct import CT
 from ..xray.errors import InputError
-from ..xray.files.atomic import atomic_write
+from ..xray.files.atomic import atomic_write, check_folder_for_writing, written_together
 from ..xray.files.c_arm_geometry import CArmGeometry
 from ..xray.files.camera_files import read_camera
 from ..xray.files.ct_files import frame_of_reference, read_ct
 from ..xray.files.radiograph_files import write_image
 from ..xray.files.transform_files import read_pose, write_pose
 from ..xray.files.xray_files import image_size, read_xray
-from ..xray.geometry import Camera
+from ..xray.geometry import Camera, rigid
+from ..xray.geometry.pixel_grid import all_pixels
 from ..xray.projector import Projector
 from ..xray.provenance import Provenance
 from ..xray.radiograph import Radiograph, WorldFrame
@@ -27,6 +30,12 @@ from .registration import DEFAULT_SIMILARITY, Watch, register
 from .result import RegistrationResult
 from .similarity import SIMILARITIES
 from .starts import START_NAMES, Start, start_from_name, start_from_pose
+from .views import seen_through_ct
+
+# Six numbers of a pose ask for some structure: a square of 16 pixels is the least that can show it.
+_FEWEST_PIXELS = 256
+# Rays by which a start is judged to show the CT.
+_RAYS_TRIED = 5000
 
 
 @dataclass(frozen=True)
@@ -80,18 +89,18 @@ def register_files(
     if similarity not in SIMILARITIES:
         raise InputError(f"similarity {similarity!r}", "is not known", f"Use one of {', '.join(SIMILARITIES)}.")
     given_pose = None if start in START_NAMES else _given_pose(start)
-    created = _prepare_folder(output)
-    try:
-        radiographs = [view.read() for view in views]
-        loaded = read_ct(ct, series=series)
-        radiographs = [_told_apart(r, view.path, ct, series) for r, view in zip(radiographs, views, strict=True)]
-        _check_shared_world(radiographs)
-        chosen = start_from_name(start, loaded, radiographs) if given_pose is None else given_pose
-        result = register(Projector(loaded), radiographs, chosen, similarity=similarity, watch=watch)
-    except BaseException:
-        for folder in created:
-            folder.rmdir()
-        raise
+    check_folder_for_writing(output)
+    _refuse_overwriting(output, views)
+    radiographs = [view.read() for view in views]
+    loaded = read_ct(ct, series=series)
+    radiographs = [_told_apart(r, view.path, ct, series) for r, view in zip(radiographs, views, strict=True)]
+    _check_shared_world(radiographs)
+    chosen = start_from_name(start, loaded, radiographs) if given_pose is None else given_pose
+    projector = Projector(loaded)
+    for radiograph, view in zip(radiographs, views, strict=True):
+        _check_pixels(radiograph, view.path)
+        _check_in_view(radiograph, view.path, projector, chosen)
+    result = register(projector, radiographs, chosen, similarity=similarity, watch=watch)
     write_result(output, loaded, radiographs, result)
     return result
 
@@ -107,19 +116,52 @@ def _given_pose(start: str) -> Start:
     return start_from_pose(read_pose(path), f"pose file {path.name}")
 
 
-def _prepare_folder(folder: Path) -> list[Path]:
-    """Make the folder and see that it can be written to, before any work; returns what was made, deepest first."""
-    missing = [p for p in (folder, *folder.parents) if not p.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".fluororeg-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
+def _refuse_overwriting(output: Path, views: Sequence[XrayFile]) -> None:
+    """An X-ray that is the DRR of an earlier run would be gone after this one."""
+    for view in views:
+        if view.path.parent.resolve() == output.resolve() and re.fullmatch(r"drr-\d+\.nrrd", view.path.name):
+            raise InputError(
+                view.path, "is one of the inputs, which would be overwritten", "Choose another output folder."
+            )
+
+
+def _check_pixels(radiograph: Radiograph, path: Path) -> None:
+    usable = int(radiograph.mask.sum())
+    if usable < _FEWEST_PIXELS:
         raise InputError(
-            folder, f"cannot be written to: {error.strerror}", "Choose another output folder with --out."
-        ) from error
-    return missing
+            path,
+            f"{usable} of its {radiograph.mask.size} pixels can be used, at least {_FEWEST_PIXELS} are needed",
+            "Give a larger or better exposed image, or a mask that leaves more of it.",
+        )
+
+
+def _check_in_view(radiograph: Radiograph, path: Path, projector: Projector, start: Start) -> None:
+    """InputError when at none of the starts enough usable rays cross the CT: there is nothing to compare."""
+    pixels = all_pixels(radiograph.camera.size)[radiograph.mask.ravel()]
+    rays = radiograph.camera.rays(pixels[:: len(pixels) // _RAYS_TRIED + 1])
+
+    def crossing(pose: Float64[np.ndarray, "4 4"]) -> float:
+        """How many pixels show the CT."""
+        centre = rigid.transform_points(radiograph.camera.camera_from_world @ pose, [projector.ct.centre])[0]
+        if centre[2] <= 0 or _holds(projector.ct, pose, rays.source[0]):
+            return 0.0
+        return float(seen_through_ct(rays, projector, pose).mean()) * len(pixels)
+
+    if max(crossing(pose) for _, pose in start.poses) < _FEWEST_PIXELS:
+        names = ", ".join(name for name, _ in start.poses)
+        raise InputError(
+            path,
+            f"at the start ({names}) the CT lies outside its view, outside the part that may be used, or around the "
+            "X-ray source",
+            "Check the camera, its units and world axes, and the mask; or give a pose file with --start that puts the "
+            "CT into the view.",
+        )
+
+
+def _holds(ct: CT, pose: Float64[np.ndarray, "4 4"], point: Float64[np.ndarray, "3"]) -> bool:
+    """Whether a point (world mm) lies within the CT's grid."""
+    voxel = rigid.transform_points(np.linalg.inv(pose @ ct.ct_from_voxel), [point])[0]
+    return bool((voxel >= 0).all() and (voxel < ct.size).all())
 
 
 def _told_apart(radiograph: Radiograph, path: Path, ct: Path, series: str | None) -> Radiograph:
@@ -163,16 +205,16 @@ def result_as_dict(result: RegistrationResult) -> dict[str, Any]:
 def write_result(
     folder: Path, ct: CT, radiographs: Sequence[Radiograph], result: RegistrationResult, title: str = "Registration"
 ) -> None:
-    """Write pose, DRRs, result.json and report.html; each file appears whole or not at all."""
+    """Write pose, DRRs, result.json and report.html: all of them or, after an error, none."""
     from ..report import write_report
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for suffix in (".tfm", ".h5", ".json"):
-        write_pose(folder / f"pose{suffix}", result.pose)
-    for number, (radiograph, drr) in enumerate(zip(radiographs, result.drrs, strict=True), start=1):
-        write_image(folder / f"drr-{number}.nrrd", drr.astype(np.float32), radiograph.camera)
-    with atomic_write(folder / "result.json") as temporary:
-        temporary.write_text(json.dumps(result_as_dict(result), indent=2) + "\n", encoding="utf-8")
-    write_report(
-        folder / "report.html", radiographs=radiographs, result=result, ct_provenance=ct.provenance, title=title
-    )
+    with written_together(folder) as together:
+        for suffix in (".tfm", ".h5", ".json"):
+            write_pose(together / f"pose{suffix}", result.pose)
+        for number, (radiograph, drr) in enumerate(zip(radiographs, result.drrs, strict=True), start=1):
+            write_image(together / f"drr-{number}.nrrd", drr.astype(np.float32), radiograph.camera)
+        with atomic_write(together / "result.json") as temporary:
+            temporary.write_text(json.dumps(result_as_dict(result), indent=2) + "\n", encoding="utf-8")
+        write_report(
+            together / "report.html", radiographs=radiographs, result=result, ct_provenance=ct.provenance, title=title
+        )

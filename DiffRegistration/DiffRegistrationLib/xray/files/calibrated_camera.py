@@ -8,6 +8,9 @@ from ..errors import InputError
 from ..geometry import Camera
 from ..provenance import Provenance
 
+# What to do about a camera file that does not say how many pixels its image has.
+SIZE_REMEDY = "Give its rows and columns: register takes them from the X-ray, drr from --size."
+
 
 @dataclass(frozen=True, eq=False)
 class CalibratedCamera:

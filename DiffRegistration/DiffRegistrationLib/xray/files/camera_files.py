@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..errors import InputError
 from ..geometry.projection_matrix import camera_from_projection_matrix
 from ..provenance import Provenance
-from .calibrated_camera import CalibratedCamera
+from .calibrated_camera import SIZE_REMEDY, CalibratedCamera
 from .camera_json import FORMAT, camera_from_json, write_camera
 from .deepfluoro import is_hdf5, read_deepfluoro_camera
 from .mayacam import CALIBRATION_UNIT, CALIBRATION_WORLD, is_mayacam2, read_mayacam1, read_mayacam2
@@ -85,7 +85,7 @@ def _read_projection_matrix(
 ) -> CalibratedCamera:
     matrix = numbers(path, rows, 4)
     if size is None:
-        raise InputError(path, "a projection matrix does not say the image's size", "Give its rows and columns.")
+        raise InputError(path, "a projection matrix does not say the image's size", SIZE_REMEDY)
     try:
         camera = camera_from_projection_matrix(matrix, size, point_in_front=point_in_front)
     except InputError as error:

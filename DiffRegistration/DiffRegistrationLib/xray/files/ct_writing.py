@@ -8,7 +8,7 @@ import numpy as np
 
 from ..attenuation import hounsfield_from_attenuation
 from ..ct import CT
-from .atomic import atomic_write
+from .atomic import atomic_write_by_itk
 from .lps import ras_from_index
 
 
@@ -24,5 +24,5 @@ def write_ct(path: str | Path, ct: CT) -> None:
     image.SetSpacing(ct.voxel_size.tolist())
     image.SetDirection((lps_from_voxel[:3, :3] / ct.voxel_size).ravel().tolist())
     image.SetOrigin(lps_from_voxel[:3, 3].tolist())
-    with atomic_write(path) as temporary:
+    with atomic_write_by_itk(path) as temporary:
         SimpleITK.WriteImage(image, str(temporary), useCompression=True)

@@ -41,6 +41,8 @@ _TAGS = (
     "PixelRepresentation",
 )
 _LISTED_MODALITIES = 6
+# A DICOM file begins with 128 free bytes and its mark of four.
+_SHORTEST = 132
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def find_series(folder: Path) -> list[Series]:
     for path in files:
         try:
             if not is_dicom(path):
+                if path.suffix.lower() == ".dcm" and path.stat().st_size < _SHORTEST:
+                    raise InputError(path, "the file is empty or cut short", "Copy or export it again.")
                 continue
         except OSError as error:
             raise InputError(path, f"cannot be opened: {error.strerror}", "Check the right to read it.") from error

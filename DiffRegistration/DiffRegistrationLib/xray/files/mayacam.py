@@ -22,7 +22,7 @@ from jaxtyping import Float64
 from ..errors import InputError
 from ..geometry import PinholeCamera, rigid
 from ..provenance import Provenance
-from .calibrated_camera import CalibratedCamera, check_size
+from .calibrated_camera import SIZE_REMEDY, CalibratedCamera, check_size
 from .rigid_values import rigid_from_file
 from .text_numbers import TextRow, numbers, text_rows
 
@@ -91,7 +91,7 @@ def read_mayacam1(path: Path, rows_of_text: list[TextRow], size: tuple[int, int]
     origin = "MayaCam 1 file"
     if image[1] == 0 or image[2] == 0:
         if size is None:
-            raise InputError(path, "this MayaCam 1 file holds no image size", "Give the image's rows and columns.")
+            raise InputError(path, "this MayaCam 1 file holds no image size", SIZE_REMEDY)
         rows, columns = size
         size_line = Provenance("image size", f"{rows} rows × {columns} columns", "the image itself")
     else:

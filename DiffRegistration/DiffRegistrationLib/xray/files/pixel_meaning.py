@@ -46,6 +46,26 @@ def attenuation_of(
             f"every pixel is at a limit of its range ({low:g} or {high:g}): the image is saturated",
             "Choose a frame that was exposed and is not burnt out.",
         )
+    integrals = _integrals(values, meaning, subject, unattenuated, mask)
+    usable = integrals.attenuation[integrals.mask]
+    if usable.min() == usable.max():
+        raise InputError(
+            subject,
+            f"all {usable.size} pixels that can be used have one value; the others are masked, outside the "
+            "collimator or saturated",
+            "Choose a frame that was exposed and is not burnt out, and check the mask.",
+        )
+    return integrals
+
+
+def _integrals(
+    values: Float32[np.ndarray, "rows columns"],
+    meaning: PixelMeaning,
+    subject: object,
+    unattenuated: float | None,
+    mask: Bool[np.ndarray, "rows columns"] | None,
+) -> LineIntegrals:
+    low, high = meaning.limits
     try:
         if meaning.logarithmic:
             open_beam = unattenuated if unattenuated is not None else (0.0 if meaning.bone_is_bright else high)

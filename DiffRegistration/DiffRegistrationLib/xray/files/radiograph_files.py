@@ -7,9 +7,27 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64, Num
 
+from ..errors import InputError
 from ..geometry import Camera, ScanningSlitCamera
-from .atomic import atomic_write
+from .atomic import atomic_write_by_itk, check_file_for_writing
 from .lps import ras_from_index
+
+# Formats of one file that keep an image's place in space and its fractions.
+_SUFFIXES = (".nrrd", ".mha", ".nii", ".nii.gz")
+
+
+def check_image_file(path: str | Path) -> None:
+    """InputError unless `write_image` can write to `path`: for another suffix, or a folder that is not there."""
+    path = Path(path)
+    if not path.name.lower().endswith(_SUFFIXES):
+        raise InputError(
+            path,
+            f"no image is written as “{path.suffix}”"
+            if path.suffix
+            else "the name has no suffix, which says the format",
+            f"Use one of {', '.join(_SUFFIXES)}: these keep the image's place in space.",
+        )
+    check_file_for_writing(path)
 
 
 def image_plane(camera: Camera) -> Float64[np.ndarray, "4 4"]:
@@ -35,9 +53,11 @@ def write_image(path: str | Path, array: Num[np.ndarray, "rows columns"], camera
     """Write an image on the camera's pixels (a DRR, an X-ray, a mask) as a volume of one slice in the X-ray's place.
 
     The suffix says the format (.nrrd, .mha, .nii.gz). ValueError for an array of another size than the camera's,
-    InputError for a folder that cannot be written to.
+    InputError for another suffix and a folder that cannot be written to.
     """
     import SimpleITK
+
+    check_image_file(path)
 
     array = np.asarray(array)
     if array.shape != tuple(camera.size):
@@ -48,5 +68,5 @@ def write_image(path: str | Path, array: Num[np.ndarray, "rows columns"], camera
     image.SetSpacing(spacing.tolist())
     image.SetDirection((lps_from_index[:3, :3] / spacing).ravel().tolist())
     image.SetOrigin(lps_from_index[:3, 3].tolist())
-    with atomic_write(path) as temporary:
+    with atomic_write_by_itk(path) as temporary:
         SimpleITK.WriteImage(image, str(temporary), useCompression=True)

@@ -16,7 +16,7 @@ from jaxtyping import Float64
 
 from ..errors import InputError
 from ..geometry import rigid
-from .atomic import atomic_write
+from .atomic import atomic_write, atomic_write_by_itk
 from .lps import ras_transform
 from .rigid_values import rigid_from_file
 
@@ -36,7 +36,8 @@ def write_pose(path: str | Path, world_from_ct: Float64[np.ndarray, "4 4"]) -> N
     suffix = path.suffix
     if suffix not in (*_ITK_SUFFIXES, ".json"):
         raise InputError(path, f"no pose is written as “{suffix}”", "Use .tfm or .h5 for 3D Slicer, or .json.")
-    with atomic_write(path) as temporary:
+    write = atomic_write if suffix == ".json" else atomic_write_by_itk
+    with write(path) as temporary:
         if suffix == ".json":
             content = {"format": _FORMAT, "version": _VERSION, _FIELD: pose.tolist()}
             temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -34,9 +34,11 @@ _ALONG_NORMAL = 0.9
 def localizer_view(tags: FrameTags, given: CArmGeometry | None) -> XrayView:
     """Camera of a localizer from its image plane, distances and tube angle; world is the scanner's frame of reference.
 
-    `given` distances override the tags'. InputError that lists what is missing, or names the tag that cannot be.
+    `given` distances override the tags'. InputError that lists what is missing, names the tag that cannot be, or
+    refuses other given numbers.
     """
     given = given or CArmGeometry()
+    _refuse_what_the_plane_says(tags.subject, given)
     position, orientation, spacing, sdd, sod, provenance = _numbers(tags, given)
     size = int(tags.dataset.Rows), int(tags.dataset.Columns)
     right, down = orientation
@@ -70,6 +72,23 @@ def localizer_view(tags: FrameTags, given: CArmGeometry | None) -> XrayView:
         Provenance("image plane", "through the isocentre", tag_name("ImagePositionPatient"), assumed=True),
     )
     return XrayView(camera, layout, provenance, WorldFrame.SCANNER)
+
+
+def _refuse_what_the_plane_says(subject: object, given: CArmGeometry) -> None:
+    """InputError for numbers that a localizer's own image plane fixes, which would have no effect."""
+    idle = {
+        "--spacing": given.pixel_spacing,
+        "--angles": (given.primary_angle_deg if given.primary_angle_deg is not None else given.secondary_angle_deg),
+        "the principal point": given.principal_point,
+        "the patient orientation": given.patient_orientation,
+    }
+    named = [name for name, value in idle.items() if value is not None]
+    if named:
+        raise InputError(
+            subject,
+            f"this is a CT localizer: its image plane is in its tags, and {' and '.join(named)} cannot change it",
+            "Leave that out; --sdd and --sod can be given.",
+        )
 
 
 def localizer_mask(values: Float32[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "rows columns"]:

@@ -15,7 +15,7 @@ from .c_arm_view import c_arm_view
 from .pixel_meaning import PixelMeaning
 from .stored_xray import XrayView
 
-_READABLE = "Give a DICOM, PNG, TIFF, NRRD or NIfTI file."
+_READABLE = "Give a DICOM, PNG, TIFF, NRRD or NIfTI file; if it is one, export or copy it anew."
 
 
 class Picture:
