@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,14 +13,19 @@ import numpy as np
 from DiffRegistrationLib.command_line.main import app
 from DiffRegistrationLib.registration.result import RegistrationResult, Verdict
 from DiffRegistrationLib.registration.starts import pose_of_view
+from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.files.camera_files import write_camera
 from DiffRegistrationLib.xray.files.ct_writing import write_ct
+from DiffRegistrationLib.xray.files.lps import ras_from_index
 from DiffRegistrationLib.xray.files.radiograph_files import write_image
 from DiffRegistrationLib.xray.geometry import PinholeCamera, rigid
 from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera
 from DiffRegistrationLib.xray.phantom import head_phantom
 from DiffRegistrationLib.xray.projector import Projector
+from pydicom.dataset import FileDataset
+from scipy.ndimage import map_coordinates
+from synthetic_ct import write_series
 from typer.testing import CliRunner
 
 # Off the AP view by this much: nothing that a start gives by itself.
@@ -98,6 +104,42 @@ def write_case(folder: Path) -> Case:
     write_image(case.xray, intensity(), camera())
     write_camera(case.camera, camera())
     return case
+
+
+def write_head_series(
+    folder: Path,
+    heights: np.ndarray,
+    tilt_deg: float = 0.0,
+    change: Callable[[FileDataset, int], None] = lambda dataset, k: None,
+) -> Path:
+    """The head as DICOM slices at `heights` (mm above its lowest slice), slid along their columns as tilt does it."""
+    ct = head()
+    hounsfield = np.rint(hounsfield_from_attenuation(ct.attenuation))
+    _, rows, columns = hounsfield.shape
+    lowest = ras_from_index(ct.ct_from_voxel)
+    axes = lowest[:3, :3] / ct.voxel_size
+    slid = heights * np.tan(np.radians(tilt_deg))
+    positions = lowest[:3, 3] + heights[:, None] * axes[:, 2] + slid[:, None] * axes[:, 1]
+    row, column = np.indices((rows, columns))
+
+    def head_in(dataset: FileDataset, k: int) -> None:
+        places = np.stack(
+            [np.full(row.shape, heights[k] / ct.voxel_size[2]), row + slid[k] / ct.voxel_size[1], column.astype(float)]
+        )
+        values = map_coordinates(hounsfield, places, order=1, cval=-1000.0)
+        dataset.PixelData = (np.rint(values) + 2048).astype("<u2").tobytes()
+        change(dataset, k)
+
+    write_series(
+        folder,
+        positions,
+        tuple(axes[:, 0]),
+        tuple(axes[:, 1]),
+        pixel_size=(ct.voxel_size[0], ct.voxel_size[1]),
+        size=(columns, rows),
+        change=head_in,
+    )
+    return folder
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def print_json(content: dict[str, Any]) -> None:
 
 @contextmanager
 def quiet_readers() -> Iterator[None]:
-    """Without the warnings of pydicom: they quote odd values, and identifiers of the patient are among them."""
+    """Without the warnings of pydicom, which speak to programmers."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield

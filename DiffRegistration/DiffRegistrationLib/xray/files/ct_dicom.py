@@ -14,7 +14,7 @@ from ..provenance import Provenance
 from .dicom_series import ENHANCED_CT_STORAGE, Series, SliceFile, choose_series, read_slice_header
 from .hounsfield_volume import AIR_HOUNSFIELD, HounsfieldVolume
 from .slice_planes import SlicePlanes
-from .xray_dicom import is_localizer
+from .xray_dicom import is_localizer, values_unquoted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -120,7 +120,7 @@ def _hounsfield(slices: list[SliceFile]) -> Float32[np.ndarray, "slices rows col
     def fill(place: int) -> None:
         _read_slice(slices[place], hounsfield[place])
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with values_unquoted(), ThreadPoolExecutor(_THREADS) as pool:
         list(pool.map(fill, range(len(slices))))
     return hounsfield
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from .xray_dicom import is_dicom, is_localizer
+from .xray_dicom import is_dicom, is_localizer, values_unquoted
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_STORAGE = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 _DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"
+_UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 _TAGS = (
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "SeriesInstanceUID",
-    "FrameOfReferenceUID",
+    *_UIDS,
     "SeriesNumber",
     "Modality",
     "ImageType",
@@ -80,7 +78,11 @@ def read_slice_header(path: Path) -> Dataset:
         path, "the DICOM header cannot be read; the file is cut short or damaged", "Copy or export it again."
     )
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+        with values_unquoted():
+            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+            # Values are looked at when first asked for: now, while none can be quoted.
+            for uid in _UIDS:
+                header.get(uid)
     except Exception as error:
         raise broken from error
     # Every image and report belongs to a series; a header that ends before it says so was cut.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,15 +31,25 @@ def is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
+@contextmanager
+def values_unquoted() -> Iterator[None]:
+    """pydicom quotes values against the rules in warnings and in its log; UIDs among them identify the patient."""
+    from pydicom.config import disable_value_validation
+
+    with disable_value_validation():
+        yield
+
+
 def read_header(path: Path) -> Dataset:
     """All attributes but the pixels of an X-ray. InputError if it is damaged, in colour or no X-ray."""
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
     try:
-        dataset = dcmread(path, stop_before_pixels=True)
-        _check_kind(dataset, path)
-        _check_grey(dataset, path)
+        with values_unquoted():
+            dataset = dcmread(path, stop_before_pixels=True)
+            _check_kind(dataset, path)
+            _check_grey(dataset, path)
     except InputError:
         raise
     except (InvalidDicomError, EOFError, ValueError, AttributeError, KeyError, OSError, NotImplementedError) as error:
@@ -75,10 +86,11 @@ def decode_frames(path: Path, dataset: Dataset, frames: Sequence[int]) -> Num[np
 
     count = frames_in(dataset)
     try:
-        if len(frames) == 1:
-            pixels = pixel_array(path, index=frames[0])[None]
-        else:
-            pixels = pixel_array(path).reshape(count, dataset.Rows, dataset.Columns)[list(frames)]
+        with values_unquoted():
+            if len(frames) == 1:
+                pixels = pixel_array(path, index=frames[0])[None]
+            else:
+                pixels = pixel_array(path).reshape(count, dataset.Rows, dataset.Columns)[list(frames)]
     except MemoryError as error:
         raise InputError(path, f"its {count} frames do not fit into memory", "Read fewer frames at a time.") from error
     except Exception as error:  # each decoder has exceptions of its own
