@@ -72,4 +72,11 @@ def edges(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:
         gy, gx = np.gradient(smooth, axis=(-2, -1))
         return np.concatenate([gx[..., inner], gy[..., inner]], axis=-1)
 
-    return derivatives(xray * mask), lambda drr, jacobian: (derivatives(drr), derivatives(jacobian))
+    def within_mask(image: np.ndarray) -> np.ndarray:
+        # Around its mean an image ends softly at the mask: no edge there that the other one lacks.
+        return (image - image[mask].mean()) * mask
+
+    return derivatives(within_mask(xray)), lambda drr, jacobian: (
+        derivatives(within_mask(drr)),
+        derivatives(jacobian * mask),
+    )
