@@ -167,12 +167,14 @@ def test_info_describes_the_good_files_beside_a_bad_one(tmp_path: Path) -> None:
     outcome = run("info", *files)
     assert outcome.code == 2
     for path, kind in ((case.ct, "CT"), (case.xray, "X-ray"), (case.camera, "camera")):
-        assert f"{path}: {kind}".replace("\n", "") in outcome.stdout.replace("\n", "")
-    assert outcome.stderr.startswith(f"Error: {bad}: ") and "Missing: " in outcome.stderr
+        assert f"{path}: {kind}\n" in outcome.stdout
+    assert outcome.stderr.startswith(f"Error: {bad}: ") and f"Missing: {case.xray}: source-detector" in outcome.stderr
     told = run("info", *files, "--json").json["files"]
     assert [one["file"] for one in told] == [str(path) for path in files]
     assert [one.get("kind") for one in told] == ["CT", None, "X-ray", "camera"]
     assert told[1]["error"]["subject"] == str(bad)
+    of_camera = {fact["quantity"]: fact["value"] for fact in told[3]["facts"]}
+    assert of_camera["source-detector distance"] == "1000 mm" and of_camera["source"].endswith(", 700, 0) mm, RAS")
     assert all(set(fact) == {"quantity", "value", "origin", "assumed"} for fact in told[0]["facts"])
 
 

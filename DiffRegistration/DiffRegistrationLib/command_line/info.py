@@ -40,15 +40,16 @@ def info(
 def _show(path: Path, description: Description) -> None:
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table(title=Text(f"{path}: {description.kind}"), title_justify="left", show_lines=False)
+    table = Table()
     for heading in ("quantity", "value", "where it comes from"):
         table.add_column(heading, overflow="fold")
     for fact in description.facts:
         origin = f"assumed: {fact.origin}" if fact.assumed else fact.origin
         table.add_row(fact.quantity, fact.value, origin, style="yellow" if fact.assumed else None)
     # The table is the answer: unlike progress it belongs on stdout.
-    Console(highlight=False, markup=False).print(table)
+    answer = Console(highlight=False, markup=False)
+    answer.print(f"{path}: {description.kind}", soft_wrap=True)
+    answer.print(table)
     for lacking in description.missing:
-        say(lacking, label="Missing:", style="bold yellow")
+        say(f"{path}: {lacking}", label="Missing:", style="bold yellow")

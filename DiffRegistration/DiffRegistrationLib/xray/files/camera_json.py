@@ -94,7 +94,28 @@ def camera_from_json(path: str | Path, content: Any, size: tuple[int, int] | Non
         raise InputError(
             path, f"the numbers are no camera: {error}", "Correct them or write the file again."
         ) from None
-    return CalibratedCamera(camera, lines or (Provenance("camera", kind, "camera file"),))
+    return CalibratedCamera(camera, lines or _numbers_of(camera))
+
+
+def _numbers_of(camera: Camera) -> tuple[Provenance, ...]:
+    """One line for each number of a camera file that does not say where it has them from."""
+    origin = "camera file"
+    lines = [Provenance("image size", f"{camera.size[0]} rows × {camera.size[1]} columns", origin)]
+    if isinstance(camera, PinholeCamera):
+        K, spacing = camera.intrinsic, camera.pixel_spacing
+        value = f"focal length {K[0, 0]:.6g} × {K[1, 1]:.6g} px, principal point ({K[0, 2]:.6g}, {K[1, 2]:.6g}) px"
+        lines.append(Provenance("camera matrix", value, origin))
+        if spacing is not None:
+            lines.append(Provenance("pixel spacing at the detector", f"{spacing[0]:g}, {spacing[1]:g} mm", origin))
+            lines.append(Provenance("source-detector distance", f"{camera.source_detector_distance:.6g} mm", origin))
+        source = ", ".join(f"{c:.6g}" for c in np.round(camera.source, 6) + 0.0)
+        lines.append(Provenance("source", f"({source}) mm, RAS", origin))
+    elif isinstance(camera, ScanningSlitCamera):
+        spacing = camera.pixel_spacing
+        lines.append(Provenance("pixel spacing at the isocentre", f"{spacing[0]:g}, {spacing[1]:g} mm", origin))
+        lines.append(Provenance("source-object distance", f"{camera.source_object_distance:g} mm", origin))
+        lines.append(Provenance("source-detector distance", f"{camera.source_detector_distance:g} mm", origin))
+    return tuple(lines)
 
 
 class _Fields:

@@ -85,8 +85,14 @@ def _describe_xray(path: Path, xray: StoredXray) -> Description:
         stand_in = PinholeCamera(np.eye(3), np.eye(4), xray.size)
         pixels = read_xray(path, camera=stand_in).provenance
         facts += (*_c_arm_facts(path), *(line for line in pixels if line.quantity not in _STAND_IN_LINES))
-        return Description("X-ray", facts, (f"{error.problem}. {error.remedy}",))
+        return Description("X-ray", facts, (_lacking(error),))
     return Description("X-ray", (*facts, *read_xray(path).provenance))
+
+
+def _lacking(error: InputError) -> str:
+    """What is missing and how to supply it."""
+    *_, missing = error.problem.split("Missing: ")
+    return f"{missing}. {error.remedy}"
 
 
 def _c_arm_facts(path: Path) -> tuple[Provenance, ...]:
@@ -106,7 +112,7 @@ def _describe_camera(path: Path) -> Description:
         except InputError:
             raise error from None
         kept = tuple(line for line in lines if line.quantity not in _STAND_IN_LINES)
-        return Description("camera", kept, (f"{error.problem}. {error.remedy}",))
+        return Description("camera", kept, (_lacking(error),))
 
 
 def _is_ct_slice(path: Path) -> bool:
