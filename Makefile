@@ -1,11 +1,12 @@
-# make demo, test, lint, bench: each makes the virtual environment on first use.
+# Each target makes the virtual environment on first use. For users: demo, test. For developers: lint, bench; docs,
+# pictures and results write the generated parts of the documentation anew.
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE_PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo found),$(name))))
 # A build of torch without CUDA is all that the tests need.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench docs pictures results
 
 $(VENV)/engine: pyproject.toml
 	$(BASE_PYTHON) -m venv $(VENV)
@@ -37,3 +38,12 @@ test: $(VENV)/development
 bench: $(VENV)/peers
 	$(VENV)/bin/fluororeg benchmark projector
 	$(VENV)/bin/fluororeg benchmark scout
+
+docs: $(VENV)/development
+	$(PYTHON) docs/make/reference.py
+
+pictures: $(VENV)/development
+	$(PYTHON) docs/make/pictures.py demo-output
+
+results: $(VENV)/peers
+	$(PYTHON) docs/make/results.py

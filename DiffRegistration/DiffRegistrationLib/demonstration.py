@@ -38,13 +38,14 @@ _SCATTER, _SCATTER_REACH_PIXELS = 0.1, 40.0
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One registration of the demo.
+    """One registration of the demo: `subject` says whose CT it is.
 
     `error` is how far the pose is from the truth: known to the last digit for simulated X-rays, for a real one the
     pose that the scanner wrote into the files.
     """
 
     name: str
+    subject: str
     ct: Path
     xrays: tuple[XrayFile, ...]
     simulated: bool
@@ -58,7 +59,8 @@ def simulated_views(out: Path, say: Say) -> Iterator[Case]:
 
     Writes head.nrrd and one folder a view (xray.png, camera.json) below `out`, and registers from those files.
     """
-    ct_path, ct = _head(out, say)
+    subject, ct_path, ct = _head(out)
+    say(f"CT: {subject}")
     rng = np.random.default_rng(_SEED)
     # The patient lies as it happens: turned by up to 10° and shifted by up to 20 mm on every axis.
     twist = [*np.radians(rng.uniform(-10, 10, 3)), *rng.uniform(-20, 20, 3)]
@@ -93,7 +95,7 @@ def simulated_views(out: Path, say: Say) -> Iterator[Case]:
         folder = out / name.lower().replace(" ", "-")
         result = register_files(ct_path, xrays, output=folder, start=start)
         off = pose_error(result.pose, truth, ct.corners(0.5), ct.centre, camera)
-        yield Case(name, ct_path, xrays, True, result, off, folder / "report.html")
+        yield Case(name, subject, ct_path, xrays, True, result, off, folder / "report.html")
 
 
 def real_scout(out: Path, say: Say) -> Iterator[Case]:
@@ -109,23 +111,21 @@ def real_scout(out: Path, say: Say) -> Iterator[Case]:
     result = register_files(ct_path, [xray], output=folder, start="lateral")
     ct = read_ct(ct_path)
     off = pose_error(result.pose, np.eye(4), ct.corners(0.5), ct.centre, xray.read().camera)
-    yield Case("real lateral", ct_path, (xray,), False, result, off, folder / "report.html")
+    yield Case("real lateral", "plastic skull", ct_path, (xray,), False, result, off, folder / "report.html")
 
 
-def _head(out: Path, say: Say) -> tuple[Path, CT]:
-    """A head's CT, in a file below `out` and in memory: of a person where it is at hand, else the computed one."""
+def _head(out: Path) -> tuple[str, Path, CT]:
+    """A head's CT, in a file below `out` and in memory: of a person where it is at hand, else a computed one."""
     try:
-        ct = read_ct(sample("visible-human-head"))
-        say("CT: the Visible Human head (U.S. National Library of Medicine)")
+        ct, subject = read_ct(sample("visible-human-head")), "Visible Human head (U.S. National Library of Medicine)"
     except InputError:
         from .xray.phantom import head_phantom
 
-        ct = head_phantom(1.0).ct
-        say("CT: a computed head; nothing needs to be downloaded for it")
+        ct, subject = head_phantom(1.0).ct, "computed head, for which nothing needs to be downloaded"
     path = out / "head.nrrd"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_ct(path, ct)
-    return path, ct
+    return subject, path, ct
 
 
 def _exposed(

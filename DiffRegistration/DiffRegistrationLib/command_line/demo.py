@@ -88,6 +88,8 @@ def _tell(cases: Sequence[Case]) -> None:
 def _as_dict(case: Case) -> dict[str, Any]:
     return {
         "name": case.name,
+        "subject": case.subject,
+        "simulated": case.simulated,
         "verdict": case.result.verdict.value,
         "seconds": case.result.seconds,
         "error": asdict(case.error),
