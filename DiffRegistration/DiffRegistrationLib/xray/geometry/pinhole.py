@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from . import rigid
 from .arrays import frozen_float64
-from .pixel_grid import all_pixels, crop_matrix, scale_matrix
+from .pixel_grid import PixelGrid, all_pixels
 from .rays import Rays
 
 # Where rays end when the detector's distance is unknown: behind any patient, so nothing is cut.
@@ -18,7 +18,7 @@ _FAR_MM = 4000.0
 
 
 @dataclass(frozen=True, eq=False)
-class PinholeCamera:
+class PinholeCamera(PixelGrid):
     """x ~ K [R | t] X (Hartley & Zisserman): x right, y down, z from the source toward the detector.
 
     `intrinsic` is K in pixels (upper triangular, K[2, 2] = 1; skew allowed), `camera_from_world` is [R | t] as a
@@ -115,18 +115,6 @@ class PinholeCamera:
         if spacing is not None:
             spacing = (spacing[0] / new_from_old[1, 1], spacing[1] / new_from_old[0, 0])
         return replace(self, intrinsic=new_from_old @ self.intrinsic, size=size, pixel_spacing=spacing)
-
-    def cropped(self, first_row: int, first_column: int, size: tuple[int, int]) -> Self:
-        """Camera of the sub-image of `size` that starts at (first_row, first_column)."""
-        return self._regridded(crop_matrix(first_row, first_column), size)
-
-    def binned(self, factor: int) -> Self:
-        """Camera of the image whose pixels are means of factor × factor pixels (incomplete ones dropped)."""
-        return self._regridded(scale_matrix(factor, factor), (self.size[0] // factor, self.size[1] // factor))
-
-    def resampled(self, size: tuple[int, int]) -> Self:
-        """Camera of the same field of view on `size` (rows, columns) pixels."""
-        return self._regridded(scale_matrix(self.size[1] / size[1], self.size[0] / size[0]), size)
 
     def moved(self, new_world_from_world: Float64[np.ndarray, "4 4"]) -> Self:
         """The same camera in another world frame."""

@@ -5,6 +5,9 @@ Pixel centres are integers, so a pixel covers [u − ½, u + ½]: the half pixel
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Self
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -29,3 +32,25 @@ def all_pixels(size: tuple[int, int]) -> Float64[np.ndarray, "n 2"]:
     """(u, v) of every pixel of an image of `size` (rows, columns), row by row."""
     v, u = np.mgrid[0 : size[0], 0 : size[1]]
     return np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float64)
+
+
+class PixelGrid(ABC):
+    """Cropping, binning and resampling for cameras that know what a change of pixel coordinates does to them."""
+
+    size: tuple[int, int]
+
+    @abstractmethod
+    def _regridded(self, new_from_old: Float64[np.ndarray, "3 3"], size: tuple[int, int]) -> Self:
+        """The camera of an image of `size` whose homogeneous pixels are `new_from_old` times the present ones."""
+
+    def cropped(self, first_row: int, first_column: int, size: tuple[int, int]) -> Self:
+        """Camera of the sub-image of `size` that starts at (first_row, first_column)."""
+        return self._regridded(crop_matrix(first_row, first_column), size)
+
+    def binned(self, factor: int) -> Self:
+        """Camera of the image whose pixels are means of factor × factor pixels (incomplete ones dropped)."""
+        return self._regridded(scale_matrix(factor, factor), (self.size[0] // factor, self.size[1] // factor))
+
+    def resampled(self, size: tuple[int, int]) -> Self:
+        """Camera of the same field of view on `size` (rows, columns) pixels."""
+        return self._regridded(scale_matrix(self.size[1] / size[1], self.size[0] / size[0]), size)

@@ -10,12 +10,12 @@ from jaxtyping import Float64
 
 from . import rigid
 from .arrays import frozen_float64
-from .pixel_grid import all_pixels, crop_matrix, scale_matrix
+from .pixel_grid import PixelGrid, all_pixels
 from .rays import Rays
 
 
 @dataclass(frozen=True, eq=False)
-class ScanningSlitCamera:
+class ScanningSlitCamera(PixelGrid):
     """Source and slit travel together along the image's y axis; every row has its own source.
 
     In the camera frame (x right along the fan, y down along the travel, z from the source line toward the detector)
@@ -83,18 +83,6 @@ class ScanningSlitCamera:
         u, v, _ = new_from_old @ np.array([*self.centre, 1.0])
         spacing = (self.pixel_spacing[0] / new_from_old[1, 1], self.pixel_spacing[1] / new_from_old[0, 0])
         return replace(self, centre=(float(u), float(v)), size=size, pixel_spacing=spacing)
-
-    def cropped(self, first_row: int, first_column: int, size: tuple[int, int]) -> Self:
-        """Camera of the sub-image of `size` that starts at (first_row, first_column)."""
-        return self._regridded(crop_matrix(first_row, first_column), size)
-
-    def binned(self, factor: int) -> Self:
-        """Camera of the image whose pixels are means of factor × factor pixels (incomplete ones dropped)."""
-        return self._regridded(scale_matrix(factor, factor), (self.size[0] // factor, self.size[1] // factor))
-
-    def resampled(self, size: tuple[int, int]) -> Self:
-        """Camera of the same field of view on `size` (rows, columns) pixels."""
-        return self._regridded(scale_matrix(self.size[1] / size[1], self.size[0] / size[0]), size)
 
     def moved(self, new_world_from_world: Float64[np.ndarray, "4 4"]) -> Self:
         """The same camera in another world frame."""

@@ -50,6 +50,22 @@ def _entry(origin, direction, lower, upper, t0, t1):  # type: ignore[no-untyped-
     return max(t0, min(ta, tb)), min(t1, max(ta, tb))
 
 
+@compiled()
+def _ray_in_volume(M, source, target, lower, upper):  # type: ignore[no-untyped-def]
+    """Length (mm), start and way in voxels, and the part [t0, t1] that can see anything of one ray."""
+    ex, ey, ez = target[0] - source[0], target[1] - source[1], target[2] - source[2]
+    x0 = M[0, 0] * source[0] + M[0, 1] * source[1] + M[0, 2] * source[2] + M[0, 3]
+    y0 = M[1, 0] * source[0] + M[1, 1] * source[1] + M[1, 2] * source[2] + M[1, 3]
+    z0 = M[2, 0] * source[0] + M[2, 1] * source[1] + M[2, 2] * source[2] + M[2, 3]
+    dx = M[0, 0] * ex + M[0, 1] * ey + M[0, 2] * ez
+    dy = M[1, 0] * ex + M[1, 1] * ey + M[1, 2] * ez
+    dz = M[2, 0] * ex + M[2, 1] * ey + M[2, 2] * ez
+    t0, t1 = _entry(x0, dx, lower[0], upper[0], 0.0, 1.0)
+    t0, t1 = _entry(y0, dy, lower[1], upper[1], t0, t1)
+    t0, t1 = _entry(z0, dz, lower[2], upper[2], t0, t1)
+    return math.sqrt(ex * ex + ey * ey + ez * ez), x0, y0, z0, dx, dy, dz, t0, t1
+
+
 @compiled(parallel=True)
 def integrate(  # type: ignore[no-untyped-def]
     volume,
@@ -83,18 +99,7 @@ def integrate(  # type: ignore[no-untyped-def]
         pose = task // rays
         ray = task - pose * rays
         M = voxel_from_world[pose]
-        sx, sy, sz = source[ray, 0], source[ray, 1], source[ray, 2]
-        ex, ey, ez = target[ray, 0] - sx, target[ray, 1] - sy, target[ray, 2] - sz
-        length = math.sqrt(ex * ex + ey * ey + ez * ez)
-        x0 = M[0, 0] * sx + M[0, 1] * sy + M[0, 2] * sz + M[0, 3]
-        y0 = M[1, 0] * sx + M[1, 1] * sy + M[1, 2] * sz + M[1, 3]
-        z0 = M[2, 0] * sx + M[2, 1] * sy + M[2, 2] * sz + M[2, 3]
-        dx = M[0, 0] * ex + M[0, 1] * ey + M[0, 2] * ez
-        dy = M[1, 0] * ex + M[1, 1] * ey + M[1, 2] * ez
-        dz = M[2, 0] * ex + M[2, 1] * ey + M[2, 2] * ez
-        t0, t1 = _entry(x0, dx, lower[0], upper[0], 0.0, 1.0)
-        t0, t1 = _entry(y0, dy, lower[1], upper[1], t0, t1)
-        t0, t1 = _entry(z0, dz, lower[2], upper[2], t0, t1)
+        length, x0, y0, z0, dx, dy, dz, t0, t1 = _ray_in_volume(M, source[ray], target[ray], lower, upper)
         if t1 <= t0:
             image[pose, ray] = zero
             if wants_jacobian:
@@ -177,7 +182,16 @@ def integrate(  # type: ignore[no-untyped-def]
             g1x = M[0, 0] * wx + M[1, 0] * wy + M[2, 0] * wz
             g1y = M[0, 1] * wx + M[1, 1] * wy + M[2, 1] * wz
             g1z = M[0, 2] * wx + M[1, 2] * wy + M[2, 2] * wz
-            qx, qy, qz = sx - centres[pose, 0], sy - centres[pose, 1], sz - centres[pose, 2]
+            qx, qy, qz = (
+                source[ray, 0] - centres[pose, 0],
+                source[ray, 1] - centres[pose, 1],
+                source[ray, 2] - centres[pose, 2],
+            )
+            ex, ey, ez = (
+                target[ray, 0] - source[ray, 0],
+                target[ray, 1] - source[ray, 1],
+                target[ray, 2] - source[ray, 2],
+            )
             jacobian[pose, ray, 0] = real(-(qy * g0z - qz * g0y + ey * g1z - ez * g1y))
             jacobian[pose, ray, 1] = real(-(qz * g0x - qx * g0z + ez * g1x - ex * g1z))
             jacobian[pose, ray, 2] = real(-(qx * g0y - qy * g0x + ex * g1y - ey * g1x))
@@ -198,19 +212,9 @@ def integrate_structures(  # type: ignore[no-untyped-def]
         ray = task - pose * rays
         for channel in range(structures):
             image[pose, channel, ray] = real(0)
-        M = voxel_from_world[pose]
-        sx, sy, sz = source[ray, 0], source[ray, 1], source[ray, 2]
-        ex, ey, ez = target[ray, 0] - sx, target[ray, 1] - sy, target[ray, 2] - sz
-        length = math.sqrt(ex * ex + ey * ey + ez * ez)
-        x0 = M[0, 0] * sx + M[0, 1] * sy + M[0, 2] * sz + M[0, 3]
-        y0 = M[1, 0] * sx + M[1, 1] * sy + M[1, 2] * sz + M[1, 3]
-        z0 = M[2, 0] * sx + M[2, 1] * sy + M[2, 2] * sz + M[2, 3]
-        dx = M[0, 0] * ex + M[0, 1] * ey + M[0, 2] * ez
-        dy = M[1, 0] * ex + M[1, 1] * ey + M[1, 2] * ez
-        dz = M[2, 0] * ex + M[2, 1] * ey + M[2, 2] * ez
-        t0, t1 = _entry(x0, dx, lower[0], upper[0], 0.0, 1.0)
-        t0, t1 = _entry(y0, dy, lower[1], upper[1], t0, t1)
-        t0, t1 = _entry(z0, dz, lower[2], upper[2], t0, t1)
+        length, x0, y0, z0, dx, dy, dz, t0, t1 = _ray_in_volume(
+            voxel_from_world[pose], source[ray], target[ray], lower, upper
+        )
         if t1 <= t0:
             continue
         count = samples

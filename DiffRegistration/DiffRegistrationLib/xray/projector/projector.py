@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -11,54 +10,30 @@ from jaxtyping import Float, Float64
 from ..ct import CT
 from ..geometry import Rays
 from . import numba_kernel
+from .casting import Casting, Integrals, Kernel
 from .volume import ProjectionVolume
 
 # CT levels: voxels of 1, 2, 4 and 8 original ones along each axis.
 BINNINGS = (1, 2, 4, 8)
 
 
-class Kernel(Protocol):
-    """One way to integrate rays. All take the same arguments and agree to 1e-4."""
-
-    def __call__(
-        self,
-        volume: ProjectionVolume,
-        voxel_from_world: Float64[np.ndarray, "poses 3 4"],
-        centres: Float64[np.ndarray, "poses 3"],
-        rays: Rays,
-        step_mm: float,
-        samples: int,
-        wants_jacobian: bool,
-        dtype: type[np.floating],
-    ) -> tuple[Float[np.ndarray, "poses rays"], Float[np.ndarray, "poses rays 6"] | None]: ...
-
-
-def numba_integrate(
-    volume: ProjectionVolume,
-    voxel_from_world: Float64[np.ndarray, "poses 3 4"],
-    centres: Float64[np.ndarray, "poses 3"],
-    rays: Rays,
-    step_mm: float,
-    samples: int,
-    wants_jacobian: bool,
-    dtype: type[np.floating],
-) -> tuple[Float[np.ndarray, "poses rays"], Float[np.ndarray, "poses rays 6"] | None]:
+def numba_integrate(casting: Casting, wants_jacobian: bool) -> Integrals:
     """The compiled CPU kernel."""
-    poses = len(voxel_from_world)
-    image = np.empty((poses, len(rays)), dtype=dtype)
-    jacobian = np.empty((poses, len(rays) if wants_jacobian else 0, 6), dtype=dtype)
+    poses, rays, volume = len(casting.voxel_from_world), casting.rays, casting.volume
+    image = np.empty((poses, len(rays)), dtype=casting.dtype)
+    jacobian = np.empty((poses, len(rays) if wants_jacobian else 0, 6), dtype=casting.dtype)
     numba_kernel.integrate(
         volume.counts,
         volume.unit,
         volume.occupied,
         volume.lower,
         volume.upper,
-        voxel_from_world,
-        centres,
+        casting.voxel_from_world,
+        casting.centres,
         rays.source,
         rays.target,
-        step_mm,
-        samples,
+        casting.step_mm,
+        casting.samples,
         image,
         jacobian,
     )
@@ -101,13 +76,20 @@ class Projector:
         size = float(np.cbrt(np.prod(self.ct.voxel_size)))
         return max((b for b in BINNINGS if b * size <= 1.1 * footprint_mm), default=1)
 
-    def _matrices(
-        self, volume: ProjectionVolume, poses: Float64[np.ndarray, "*poses 4 4"]
-    ) -> tuple[Float64[np.ndarray, "poses 3 4"], Float64[np.ndarray, "poses 3"]]:
+    def _casting(
+        self,
+        rays: Rays,
+        poses: Float64[np.ndarray, "*poses 4 4"],
+        binning: int,
+        step_mm: float | None,
+        samples: int,
+    ) -> Casting:
         poses = np.reshape(np.asarray(poses, dtype=np.float64), (-1, 4, 4))
+        volume = self.volume(binning)
         centres = poses[:, :3, :3] @ self.ct.centre + poses[:, :3, 3]
-        voxel_from_world = volume.voxel_from_ct @ np.linalg.inv(poses)
-        return np.ascontiguousarray(voxel_from_world[:, :3]), centres
+        voxel_from_world = np.ascontiguousarray((volume.voxel_from_ct @ np.linalg.inv(poses))[:, :3])
+        step = step_mm or volume.voxel_size_mm
+        return Casting(volume, voxel_from_world, centres, rays, step, samples, self._dtype)
 
     def render(
         self,
@@ -119,10 +101,7 @@ class Projector:
         samples: int = 0,
     ) -> Float[np.ndarray, "poses rays"]:
         """Line integrals of every ray under every pose."""
-        volume = self.volume(binning)
-        voxel_from_world, centres = self._matrices(volume, poses)
-        step = step_mm or volume.voxel_size_mm
-        return self._kernel(volume, voxel_from_world, centres, rays, step, samples, False, self._dtype)[0]
+        return self._kernel(self._casting(rays, poses, binning, step_mm, samples), False)[0]
 
     def render_with_jacobian(
         self,
@@ -134,10 +113,7 @@ class Projector:
         samples: int = 0,
     ) -> tuple[Float[np.ndarray, "poses rays"], Float[np.ndarray, "poses rays 6"]]:
         """Line integrals and their derivative by the left increment ξ = (ω rad, v mm) about the CT's centre."""
-        volume = self.volume(binning)
-        voxel_from_world, centres = self._matrices(volume, poses)
-        step = step_mm or volume.voxel_size_mm
-        image, jacobian = self._kernel(volume, voxel_from_world, centres, rays, step, samples, True, self._dtype)
+        image, jacobian = self._kernel(self._casting(rays, poses, binning, step_mm, samples), True)
         assert jacobian is not None
         return image, jacobian
 
@@ -160,19 +136,19 @@ class Projector:
 
         ValueError without labels. For the pose derivative of one structure, render `CT.masked(label)`.
         """
-        volume = self.volume()
-        voxel_from_world, _ = self._matrices(volume, poses)
-        image = np.empty((len(voxel_from_world), self.structure_count, len(rays)), dtype=self._dtype)
+        casting = self._casting(rays, poses, 1, step_mm, samples)
+        volume = casting.volume
+        image = np.empty((len(casting.voxel_from_world), self.structure_count, len(rays)), dtype=self._dtype)
         numba_kernel.integrate_structures(
             volume.counts,
             volume.unit,
             volume.labels,
             volume.lower,
             volume.upper,
-            voxel_from_world,
+            casting.voxel_from_world,
             rays.source,
             rays.target,
-            step_mm or volume.voxel_size_mm,
+            casting.step_mm,
             samples,
             image,
         )

@@ -2,64 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 
-from ..geometry import Rays
+from .casting import Casting, Integrals, Kernel
 from .volume import ProjectionVolume
 
 # Samples in flight at once: bounds memory to some hundred MB whatever the image.
 _CHUNK = 2_000_000
 
 
-def torch_kernel(
-    device: str = "cpu",
-) -> Callable[..., tuple[Float[np.ndarray, "poses rays"], Float[np.ndarray, "poses rays 6"] | None]]:
+def torch_kernel(device: str = "cpu") -> Kernel:
     """A kernel for `Projector` that runs on `device`; keeps each CT level there."""
     on_device: dict[int, tuple[ProjectionVolume, torch.Tensor]] = {}
 
-    def integrate(
-        volume: ProjectionVolume,
-        voxel_from_world: Float64[np.ndarray, "poses 3 4"],
-        centres: Float64[np.ndarray, "poses 3"],
-        rays: Rays,
-        step_mm: float,
-        samples: int,
-        wants_jacobian: bool,
-        dtype: type[np.floating],
-    ) -> tuple[Float[np.ndarray, "poses rays"], Float[np.ndarray, "poses rays 6"] | None]:
-        real = torch.float64 if dtype is np.float64 else torch.float32
+    def integrate(casting: Casting, wants_jacobian: bool) -> Integrals:
+        volume = casting.volume
         if id(volume) not in on_device:
-            counts = torch.tensor(volume.counts.astype(np.int32), device=device)
-            on_device[id(volume)] = (volume, counts)
+            on_device[id(volume)] = (volume, torch.tensor(volume.counts.astype(np.int32), device=device))
         _, counts = on_device[id(volume)]
-        images, jacobians = [], []
-        for matrix, centre in zip(voxel_from_world, centres, strict=True):
-            image, jacobian = _integrate_pose(
-                counts, volume, matrix, centre, rays, step_mm, samples, wants_jacobian, real
-            )
-            images.append(image)
-            jacobians.append(jacobian)
-        stacked = np.stack(images).astype(dtype)
-        return stacked, np.stack(jacobians).astype(dtype) if wants_jacobian else None
+        results = [
+            _integrate_pose(counts, casting, matrix, centre, wants_jacobian)
+            for matrix, centre in zip(casting.voxel_from_world, casting.centres, strict=True)
+        ]
+        image = np.stack([image for image, _ in results]).astype(casting.dtype)
+        return image, np.stack([J for _, J in results]).astype(casting.dtype) if wants_jacobian else None
 
     return integrate
 
 
 def _integrate_pose(
     counts: torch.Tensor,
-    volume: ProjectionVolume,
+    casting: Casting,
     voxel_from_world: Float64[np.ndarray, "3 4"],
     centre: Float64[np.ndarray, "3"],
-    rays: Rays,
-    step_mm: float,
-    samples: int,
     wants_jacobian: bool,
-    real: torch.dtype,
-) -> tuple[Float[np.ndarray, "rays"], Float[np.ndarray, "rays 6"]]:
+) -> tuple[Float64[np.ndarray, "rays"], Float64[np.ndarray, "rays 6"]]:
+    volume, rays, samples = casting.volume, casting.rays, casting.samples
+    real = torch.float64 if casting.dtype is np.float64 else torch.float32
     # Ray set-up is cheap and wants float64, which not every device has: numpy does it.
     A = voxel_from_world[:, :3]
     way = rays.target - rays.source
@@ -74,7 +55,7 @@ def _integrate_pose(
     enter = np.where(parallel, np.where(inside, 0.0, 1.0), np.minimum(ta, tb)).max(axis=1).clip(0, 1)
     leave = np.where(parallel, np.where(inside, 1.0, 0.0), np.maximum(ta, tb)).min(axis=1).clip(0, 1)
     span = np.maximum(leave - enter, 0)
-    count = np.full(len(rays), samples) if samples > 0 else np.ceil(span * length / step_mm).astype(int)
+    count = np.full(len(rays), samples) if samples > 0 else np.ceil(span * length / casting.step_mm).astype(int)
     count = np.where(span > 0, np.maximum(count, 1), 0)
 
     dt = span / np.maximum(count, 1)
