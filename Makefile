@@ -8,20 +8,25 @@ TORCH ?= torch==2.13.0
 
 .PHONY: demo test lint bench docs pictures results
 
+define environment
+@test -n "$(BASE_PYTHON)" || { echo "No Python of 3.11 or newer was found. Name one: make BASE_PYTHON=/path/to/python3"; exit 1; }
+@echo "Installing into $(VENV), which is done once…"
+$(BASE_PYTHON) -m venv $(VENV)
+endef
+
 $(VENV)/engine: pyproject.toml
-	$(BASE_PYTHON) -m venv $(VENV)
+	$(environment)
 	$(PYTHON) -m pip install --quiet --editable '.[report,data]'
 	touch $@
 
 $(VENV)/development: pyproject.toml
-	$(BASE_PYTHON) -m venv $(VENV)
+	$(environment)
 	$(PYTHON) -m pip install --quiet '$(TORCH)'
 	$(PYTHON) -m pip install --quiet --editable '.[development]'
 	touch $@ $(VENV)/engine
 
 $(VENV)/peers: $(VENV)/development
-	$(PYTHON) -m pip install --quiet '.[peers]'
-	$(PYTHON) -m pip install --quiet --editable '.[development]'
+	$(PYTHON) -m pip install --quiet --editable '.[development,peers]'
 	touch $@
 
 demo: $(VENV)/engine

@@ -52,14 +52,15 @@ def anchors(page: Path) -> set[str]:
 def commands(page: Path) -> Iterator[list[str]]:
     """The words of each `fluororeg …` line that is not a generated usage."""
     for block in blocks(page):
-        for line in block.splitlines():
+        for line in block.replace("\\\n", " ").splitlines():
             if line.startswith("fluororeg ") and "[options]" not in line:
                 yield shlex.split(line, comments=True)
 
 
 @pages
 def test_every_link_and_picture_exists(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    found = re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", page.read_text(encoding="utf-8"))
+    targets = [markdown or html for markdown, html in found]
     for target in targets:
         if target.startswith(("http://", "https://")):
             continue
