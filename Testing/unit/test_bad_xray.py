@@ -51,6 +51,7 @@ def test_a_folder_is_no_xray(tmp_path: Path) -> None:
 def test_a_dicom_xray_cut_short_anywhere(tmp_path: Path, share: float) -> None:
     case = write_case(tmp_path)
     xray = write_xray(tmp_path, shadow((48, 48), (20, 20, 1.0)), **GEOMETRY)
+    assert run("info", xray).code == 0
     cut(xray, share)
     refused(tmp_path, case.register(xray=xray, camera=None), xray)
     assert run("info", xray).code == 2

@@ -11,7 +11,14 @@ from jaxtyping import Float32, Float64
 
 from ..errors import InputError
 from ..provenance import Provenance
-from .dicom_series import ENHANCED_CT_STORAGE, Series, SliceFile, choose_series, read_slice_header
+from .dicom_series import (
+    ENHANCED_CT_STORAGE,
+    Series,
+    SliceFile,
+    choose_series,
+    optional_number,
+    read_tags,
+)
 from .hounsfield_volume import AIR_HOUNSFIELD, HounsfieldVolume
 from .slice_planes import SlicePlanes
 from .xray_dicom import is_localizer, values_unquoted
@@ -38,7 +45,7 @@ def read_dicom_folder(folder: Path, series: str | None = None) -> HounsfieldVolu
 
 def refuse_single_file(path: Path) -> InputError:
     """The error for one DICOM file given as a CT: what it is, and what to give instead."""
-    header = read_slice_header(path)
+    header = read_tags(path)
     modality = str(header.get("Modality") or "unknown")
     if is_localizer(header):
         return InputError(
@@ -141,7 +148,7 @@ def _read_slice(one: SliceFile, target: Float32[np.ndarray, "rows columns"]) -> 
             f"pixels of shape {stored.shape}, expected one grey image of {target.shape[0]} × {target.shape[1]}",
             "Give the CT's own grey slices, not captures of the screen.",
         )
-    slope, intercept = _rescale(one.header)
+    slope, intercept = _rescale(one)
     np.multiply(stored, np.float32(slope), out=target, casting="unsafe")
     target += np.float32(intercept)
     padding = _padding(one.header)
@@ -150,9 +157,12 @@ def _read_slice(one: SliceFile, target: Float32[np.ndarray, "rows columns"]) -> 
     np.maximum(target, np.float32(AIR_HOUNSFIELD), out=target)
 
 
-def _rescale(header: Dataset) -> tuple[float, float]:
-    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
-    return 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
+def _rescale(one: SliceFile) -> tuple[float, float]:
+    slope, intercept = (
+        default if one.header.get(tag) is None else _number(one, tag)
+        for tag, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
+    return slope, intercept
 
 
 def _padding(header: Dataset) -> tuple[int, int] | None:
@@ -194,21 +204,20 @@ def _origins(series: Series, planes: SlicePlanes) -> tuple[Provenance, ...]:
             Provenance("Hounsfield units", "stored values", "RescaleSlope or RescaleIntercept is absent", True)
         )
     else:
-        slope, intercept = _rescale(header)
+        slope, intercept = _rescale(series.slices[0])
         lines.append(
             Provenance("Hounsfield units", f"{slope:g} × stored {intercept:+g}", "RescaleSlope, RescaleIntercept")
         )
-    if header.get("KVP"):
-        lines.append(Provenance("tube voltage", f"{float(header.KVP):g} kV", "KVP"))
+    voltage = optional_number(header, "KVP")
+    if voltage:
+        lines.append(Provenance("tube voltage", f"{voltage:g} kV", "KVP"))
     padding = _padding(header)
     if padding:
         stored = f"{padding[0]}" if padding[0] == padding[1] else f"{padding[0]} to {padding[1]}"
         lines.append(Provenance("padding", f"stored {stored} read as air", "PixelPaddingValue"))
-    tilt = header.get("GantryDetectorTilt")
+    tilt = optional_number(header, "GantryDetectorTilt")
     if tilt:
-        lines.append(
-            Provenance("gantry tilt", f"{float(tilt):g}°", "GantryDetectorTilt; the slices' positions decide")
-        )
+        lines.append(Provenance("gantry tilt", f"{tilt:g}°", "GantryDetectorTilt; the slices' positions decide"))
     return tuple(lines)
 
 
@@ -220,7 +229,11 @@ def _numbers(one: SliceFile, tag: str, count: int) -> Float64[np.ndarray, "count
     except (TypeError, ValueError):
         numbers = np.array([np.nan])
     if len(numbers) != count or not np.isfinite(numbers).all():
-        found = "is absent" if not len(numbers) else f"does not hold {count} number{'s' if count > 1 else ''}"
+        found = (
+            "is absent or unreadable"
+            if not len(numbers)
+            else f"does not hold {count} number{'s' if count > 1 else ''}"
+        )
         raise InputError(one.path, f"{tag} {found}", "Export the series again as original CT slices.")
     return numbers
 

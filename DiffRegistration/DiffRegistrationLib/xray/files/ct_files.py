@@ -8,7 +8,7 @@ from pathlib import Path
 from ..ct import CT
 from ..errors import InputError
 from .ct_dicom import read_dicom_folder, refuse_single_file
-from .dicom_series import choose_series, read_slice_header
+from .dicom_series import choose_series, read_tags
 from .hounsfield_volume import HounsfieldVolume, check_hounsfield
 from .label_map import read_label_map
 from .lps import ras_from_index
@@ -42,7 +42,7 @@ def frame_of_reference(path: str | Path, *, series: str | None = None) -> str | 
     if path.is_dir():
         header = choose_series(path, series).slices[0].header
     elif path.is_file() and is_dicom(path):
-        header = read_slice_header(path)
+        header = read_tags(path)
     else:
         return None
     return str(header.get("FrameOfReferenceUID") or "") or None

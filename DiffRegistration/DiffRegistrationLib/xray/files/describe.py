@@ -14,7 +14,7 @@ from ..provenance import Provenance
 from .camera_files import read_camera
 from .ct_files import read_ct
 from .deepfluoro import is_hdf5
-from .dicom_series import read_slice_header, series_of_slices
+from .dicom_series import read_tags, series_of_slices
 from .stored_xray import StoredXray
 from .volume_file import is_volume_file
 from .xray_dicom import is_dicom, is_localizer, read_header
@@ -119,7 +119,7 @@ def _is_ct_slice(path: Path) -> bool:
     """Whether a file is a DICOM slice of a CT, which only its whole folder describes."""
     if not is_dicom(path):
         return False
-    header = read_slice_header(path)
+    header = read_tags(path)
     return header.get("Modality") == "CT" and not is_localizer(header)
 
 

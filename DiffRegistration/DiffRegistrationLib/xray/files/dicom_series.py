@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,23 +73,49 @@ class Series:
 
 def read_slice_header(path: Path) -> Dataset:
     """The tags of a DICOM file that tell its series and place, without its pixels. InputError when it is broken."""
+    header = read_tags(path)
+    # Every image and report belongs to a series; a header that ends before it says so was cut.
+    if not header.get("SeriesInstanceUID") and not _is_directory(header):
+        raise _broken(path)
+    return header
+
+
+def read_tags(path: Path) -> Dataset:
+    """As `read_slice_header`, also of a file that names no series; tags that cannot be understood are left out."""
     import pydicom
 
-    broken = InputError(
-        path, "the DICOM header cannot be read; the file is cut short or damaged", "Copy or export it again."
-    )
     try:
         with values_unquoted():
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
             # Values are looked at when first asked for: now, while none can be quoted.
-            for uid in _UIDS:
-                header.get(uid)
+            for tag in _TAGS:
+                _drop_what_cannot_be_read(header, tag)
+            _drop_what_cannot_be_read(header.file_meta, "MediaStorageSOPClassUID")
     except Exception as error:
-        raise broken from error
-    # Every image and report belongs to a series; a header that ends before it says so was cut.
-    if not header.get("SeriesInstanceUID") and not _is_directory(header):
-        raise broken
+        raise _broken(path) from error
     return header
+
+
+def optional_number(header: Dataset, tag: str) -> float | None:
+    """The finite number of a tag that nothing depends on; None where there is none."""
+    try:
+        number = float(header.get(tag))
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) else None
+
+
+def _drop_what_cannot_be_read(header: Dataset, tag: str) -> None:
+    try:
+        header.get(tag)
+    except Exception:
+        del header[tag]
+
+
+def _broken(path: Path) -> InputError:
+    return InputError(
+        path, "the DICOM header cannot be read; the file is cut short or damaged", "Copy or export it again."
+    )
 
 
 def find_series(folder: Path) -> list[Series]:
@@ -123,7 +150,7 @@ def find_series(folder: Path) -> list[Series]:
     if not slices:
         raise _nothing(folder, files, other)
     found = [Series(_text(group[0].header.get("SeriesNumber")), tuple(group)) for group in slices.values()]
-    return sorted(found, key=lambda series: (int(series.number or 0), str(series.slices[0].path)))
+    return sorted(found, key=lambda series: (_place(series.number), str(series.slices[0].path)))
 
 
 def series_of_slices(folder: Path) -> list[Series]:
@@ -182,6 +209,10 @@ def _nothing(folder: Path, files: list[Path], other: Counter[str]) -> InputError
     else:
         remedy = "Give the folder that holds the slices of the CT."
     return InputError(folder, f"the folder holds no CT series; found {what}", remedy)
+
+
+def _place(number: str) -> int:
+    return int(number) if number.isdecimal() else 0
 
 
 def _is_directory(header: Dataset) -> bool:

@@ -61,6 +61,12 @@ def check_nifti(path: Path) -> None:
 
 def _check_sform(path: Path, sform: np.ndarray, pixdim: np.ndarray) -> None:
     edges = np.linalg.norm(sform, axis=0)
+    if not (np.isfinite(edges).all() and (edges > 0).all()):
+        raise InputError(
+            path,
+            "its sform is no placement: " + " × ".join(f"{edge:g}" for edge in edges) + " mm are the edges of a voxel",
+            "Save the volume again, for example from 3D Slicer.",
+        )
     axes = sform / edges
     if not np.allclose(axes.T @ axes, np.eye(3), atol=1e-3):
         raise InputError(

@@ -89,7 +89,8 @@ def _itk_matrix(path: Path) -> Float64[np.ndarray, "4 4"]:
 
     try:
         transform = SimpleITK.ReadTransform(str(path))
-    except RuntimeError:
+    # Bytes that are no text, in what ITK has to say of the file, are a ValueError.
+    except (RuntimeError, ValueError):
         raise InputError(path, "holds no transform that ITK can read", "Give a .tfm, .h5 or .json pose.") from None
     if transform.GetDimension() != 3 or not transform.IsLinear():
         raise InputError(path, "holds no linear transform of space", "Harden or export a linear transform.")

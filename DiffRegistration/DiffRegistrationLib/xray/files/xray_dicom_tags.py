@@ -44,7 +44,7 @@ class FrameTags:
         for place in self._places:
             try:
                 found = place.get(keyword)
-            except (ValueError, TypeError, OverflowError) as error:
+            except (ValueError, TypeError, OverflowError, NotImplementedError) as error:
                 raise InputError(
                     self.subject, f"{tag_name(keyword)} cannot be read", "Correct the tag or export the image anew."
                 ) from error
