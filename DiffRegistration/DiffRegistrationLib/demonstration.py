@@ -13,7 +13,7 @@ from scipy import ndimage
 from .registration.metrics import PoseError, pose_error
 from .registration.result import RegistrationResult
 from .registration.starts import pose_of_view
-from .registration.workflow import XrayFile, register_files
+from .registration.workflow import register_files
 from .xray.ct import CT
 from .xray.errors import InputError
 from .xray.files.atomic import atomic_write
@@ -21,6 +21,7 @@ from .xray.files.camera_files import write_camera
 from .xray.files.ct_files import read_ct
 from .xray.files.ct_writing import write_ct
 from .xray.files.sample_data import sample
+from .xray.files.xray_with_geometry import XrayFile
 from .xray.geometry import PinholeCamera, rigid
 from .xray.geometry.c_arm import c_arm_camera
 from .xray.projector import Projector

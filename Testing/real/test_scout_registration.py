@@ -9,11 +9,12 @@ import pytest
 from DiffRegistrationLib.benchmarks.scout import run, seeded_starts
 from DiffRegistrationLib.registration.metrics import split_along_ray
 from DiffRegistrationLib.registration.result import Verdict
-from DiffRegistrationLib.registration.workflow import XrayFile, register_files
+from DiffRegistrationLib.registration.workflow import register_files
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.sample_data import sample
 from DiffRegistrationLib.xray.files.transform_files import read_pose, write_pose
+from DiffRegistrationLib.xray.files.xray_with_geometry import XrayFile
 
 pytestmark = pytest.mark.real
 

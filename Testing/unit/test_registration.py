@@ -49,7 +49,7 @@ def truth(seed: int = 4) -> np.ndarray:
 
 
 def xray(camera: PinholeCamera, pose: np.ndarray, noise: float = 0.02, tool: bool = False) -> Radiograph:
-    """Finer sampled than the solver's DRRs, with noise, blur and other brightness, at will with a metal rod in view."""
+    """Finer sampled than the solver's DRRs, with noise, blur and other brightness, if wanted with a rod in view."""
     image = projector().render(camera.rays(), pose, step_mm=0.5)[0].reshape(camera.size)
     image = 0.8 * image + 0.3 + noise * np.random.default_rng(0).normal(size=image.shape)
     if tool:

@@ -12,9 +12,9 @@ from jaxtyping import Float64
 from ..registration.metrics import split_along_ray
 from ..registration.registration import register
 from ..registration.starts import start_from_name, start_from_pose
-from ..registration.workflow import XrayFile
 from ..xray.files.ct_files import read_ct
 from ..xray.files.sample_data import sample
+from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import rigid
 from ..xray.projector import Projector
 from .machine import machine

@@ -9,9 +9,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from ..registration.workflow import XrayFile
 from ..xray.errors import InputError
 from ..xray.files.c_arm_geometry import CArmGeometry
+from ..xray.files.xray_with_geometry import XrayFile
 
 CameraOption = Annotated[
     list[Path] | None,

@@ -167,7 +167,7 @@ def _result(
     for radiograph, drr in zip(radiographs, drrs, strict=True):
         shared = radiograph.mask & (drr > 0)
         covered.append(_covered(projector, radiograph, pose))
-        enough = shared.sum() > 16 and drr[shared].std() > 0
+        enough = shared.sum() > 16 and min(drr[shared].std(), radiograph.attenuation[shared].std()) > 0
         correlations.append(float(np.corrcoef(radiograph.attenuation[shared], drr[shared])[0, 1]) if enough else 0.0)
     # Uncertainty is judged along the camera's axes: the depth of a single view is never known well.
     turn = np.kron(np.eye(2), radiographs[0].camera.camera_from_world[:3, :3])

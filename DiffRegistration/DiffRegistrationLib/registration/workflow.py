@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,11 @@ from jaxtyping import Float64
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write, check_folder_for_writing, written_together
-from ..xray.files.c_arm_geometry import CArmGeometry
-from ..xray.files.camera_files import read_camera
 from ..xray.files.ct_files import frame_of_reference, read_ct
 from ..xray.files.radiograph_files import write_image
 from ..xray.files.transform_files import read_pose, write_pose
-from ..xray.files.xray_files import image_size, read_xray
-from ..xray.geometry import Camera, rigid
+from ..xray.files.xray_with_geometry import XrayFile
+from ..xray.geometry import rigid
 from ..xray.geometry.pixel_grid import all_pixels
 from ..xray.projector import Projector
 from ..xray.provenance import Provenance
@@ -36,35 +34,6 @@ from .views import seen_through_ct
 _FEWEST_PIXELS = 256
 # Rays by which a start is judged to show the CT.
 _RAYS_TRIED = 5000
-
-
-@dataclass(frozen=True)
-class XrayFile:
-    """One X-ray to register to, and what the user knows of it beyond the file."""
-
-    path: Path
-    camera: Path | None = None
-    geometry: CArmGeometry | None = None
-    frame: int = 0
-    mask: Path | None = None
-    bone_is_bright: bool | None = None
-
-    def read(self) -> Radiograph:
-        """The radiograph, its camera from the camera file if there is one. InputError for what cannot be used."""
-        camera: Camera | None = None
-        lines: tuple[Provenance, ...] = ()
-        if self.camera is not None:
-            calibrated = read_camera(self.camera, size=image_size(self.path))
-            camera, lines = calibrated.camera, calibrated.provenance
-        radiograph = read_xray(
-            self.path,
-            camera=camera,
-            geometry=self.geometry,
-            frame=self.frame,
-            mask=self.mask,
-            bone_is_bright=self.bone_is_bright,
-        )
-        return replace(radiograph, provenance=(*lines, *radiograph.provenance))
 
 
 def register_files(

@@ -1,0 +1,65 @@
+"""Arrows point one way: the engine knows nothing of Slicer, and starts without what only some of it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {forbidden!r}:
+            raise ImportError(name + " must not be imported here")
+
+sys.meta_path.insert(0, Refuse())
+import DiffRegistrationLib
+for package in {packages!r}:
+    parent = importlib.import_module("DiffRegistrationLib." + package)
+    for module in pkgutil.walk_packages(parent.__path__, parent.__name__ + "."):
+        if module.name not in {allowed!r}:
+            importlib.import_module(module.name)
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+TORCH_FILES = (
+    "DiffRegistrationLib.xray.projector.torch_kernel",
+    "DiffRegistrationLib.xray.projector.autograd",
+)
+
+
+@pytest.mark.parametrize(
+    ("packages", "forbidden", "allowed"),
+    [
+        (("xray", "registration", "report", "command_line"), ("slicer", "vtk", "qt", "ctk", "PythonQt"), ()),
+        (("xray", "registration", "report", "command_line"), ("torch",), TORCH_FILES),
+    ],
+)
+def test_packages_import_without(
+    packages: tuple[str, ...], forbidden: tuple[str, ...], allowed: tuple[str, ...]
+) -> None:
+    ended = run(IMPORT_ALL.format(packages=packages, forbidden=forbidden, allowed=allowed))
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_images_know_nothing_of_registration() -> None:
+    code = IMPORT_ALL.format(packages=("xray",), forbidden=(), allowed=TORCH_FILES)
+    ended = run(code + "\nassert not [m for m in sys.modules if m.startswith('DiffRegistrationLib.registration')]")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_the_command_starts_without_heavy_packages() -> None:
+    heavy = ("torch", "matplotlib", "pandas", "SimpleITK", "pydicom", "h5py", "numba")
+    ended = run(
+        "import sys, DiffRegistrationLib.command_line.main\n"
+        f"loaded = [name for name in {heavy!r} if name in sys.modules]\n"
+        "assert not loaded, loaded"
+    )
+    assert ended.returncode == 0, ended.stderr
