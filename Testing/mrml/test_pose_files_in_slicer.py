@@ -8,6 +8,8 @@ from DiffRegistrationLib.xray.geometry import rigid
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
 vtk = pytest.importorskip("vtk")
 
+pytestmark = pytest.mark.mrml
+
 POSE = rigid.exp([0.4, -1.9, 0.3, 120.0, -330.0, 80.0])
 
 
