@@ -47,10 +47,11 @@ def milliseconds(seconds: float) -> str:
 def machine_in_words(machine: dict[str, Any], load: tuple[float, float]) -> str:
     """Date, machine, versions, and how busy the machine was before."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    shared = " Other programs ran at the same time: alone, times are shorter." if load[1] > machine["cores"] else ""
     return wrapped(
         f"Measured {machine['date']} on {machine['cores']} cores of an {machine['processor']} processor, no GPU; "
-        f"Python {machine['python']}, {versions}. Load of the machine before and after: {load[0]:.1f}, {load[1]:.1f} "
-        f"({machine['cores']} is all of it)."
+        f"Python {machine['python']}, {versions}. Load of the machine before and after: {load[0]:.1f} and "
+        f"{load[1]:.1f}.{shared}"
     )
 
 

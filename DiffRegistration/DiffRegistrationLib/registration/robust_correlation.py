@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from .image_features import FeatureJacobian, Features
 
@@ -59,11 +59,11 @@ class RobustCorrelation:
         along = moving - centre
         power = float(weights @ along**2) or 1.0
         weighted_J = J * weights
-        J = J - (weighted_J.sum(axis=1) / total)[:, None] - np.outer(weighted_J @ along / power, along)
+        J = J - (weighted_J.sum(axis=1) / total)[:, None] - np.outer(_times(weighted_J, along) / power, along)
         weighted_J = J * (weights / len(r))
         return Comparison(
             0.5 * scale**2 * float(np.log1p((r / scale) ** 2).mean()),
-            -gain * (weighted_J @ r).astype(np.float64),
+            -gain * _times(weighted_J, r).astype(np.float64),
             gain**2 * (weighted_J @ J.T).astype(np.float64),
             # Without weights: what they forgive must still count against a pose when poses are told apart.
             float(fixed @ moving) / len(r),
@@ -88,6 +88,11 @@ class RobustCorrelation:
             weights = 1 / (1 + (r / scale) ** 2)
         self._scale = self._scale or scale
         return gain, offset, weights
+
+
+def _times(J: FeatureJacobian, values: Features) -> Float32[np.ndarray, "6"]:
+    """J @ values without BLAS, whose threads would quarrel with the kernel's over the cores."""
+    return np.einsum("in,n->i", J, values)
 
 
 def _independent_samples(residuals: Features) -> float:

@@ -54,7 +54,7 @@ def seen_through_ct(
     volume = projector.volume(1)
     voxel_from_world = volume.voxel_from_ct @ rigid.inverse(pose)
     origin = rigid.transform_points(voxel_from_world, rays.source)
-    direction = (rays.target - rays.source) @ voxel_from_world[:3, :3].T
+    direction = rigid.transform_points(voxel_from_world, rays.target) - origin
     direction = np.where(np.abs(direction) < 1e-12, 1e-12, direction)
     # Half a voxel of padding and half a voxel to the face: the box of voxel faces.
     near, far = (0.5 - origin) / direction, (np.array(projector.ct.size) + 0.5 - origin) / direction

@@ -88,9 +88,9 @@ class PinholeCamera(PixelGrid):
         self, pixels: Float64[np.ndarray, "n 2"], depth_mm: float | Float64[np.ndarray, "n"]
     ) -> Float64[np.ndarray, "n 3"]:
         """World points at `depth_mm` along z behind `pixels` (u, v)."""
-        pixels = np.asarray(pixels, dtype=np.float64)
-        homogeneous = np.column_stack([pixels, np.ones(len(pixels))])
-        points = (homogeneous @ np.linalg.inv(self.intrinsic).T) * np.reshape(depth_mm, (-1, 1))
+        inverse = np.linalg.inv(self.intrinsic)
+        points = np.einsum("nj,ij->ni", np.asarray(pixels, dtype=np.float64), inverse[:, :2]) + inverse[:, 2]
+        points *= np.reshape(depth_mm, (-1, 1))
         return rigid.transform_points(rigid.inverse(self.camera_from_world), points)
 
     def rays(self, pixels: Float64[np.ndarray, "n 2"] | None = None) -> Rays:
@@ -101,7 +101,7 @@ class PinholeCamera(PixelGrid):
 
     def project(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 2"]:
         """Pixels (u, v) of world points; NaN for points at or behind the source."""
-        image = rigid.transform_points(self.camera_from_world, points) @ self.intrinsic.T
+        image = np.einsum("nj,ij->ni", rigid.transform_points(self.camera_from_world, points), self.intrinsic)
         depth = np.where(image[:, 2:] > 0, image[:, 2:], np.nan)
         return image[:, :2] / depth
 

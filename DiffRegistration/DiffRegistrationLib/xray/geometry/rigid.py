@@ -152,5 +152,6 @@ def orthonormalised(motion: Float64[np.ndarray, "4 4"]) -> Float64[np.ndarray, "
 
 def transform_points(motion: Float64[np.ndarray, "4 4"], points: ArrayLike) -> Float64[np.ndarray, "n 3"]:
     """Points (N, 3) moved by a 4×4 matrix."""
+    # Not @: for hundreds of thousands of rays BLAS starts threads that quarrel with the kernel's over the cores.
     points = np.asarray(points, dtype=np.float64)
-    return points @ motion[:3, :3].T + motion[:3, 3]
+    return np.einsum("nj,ij->ni", points, motion[:3, :3]) + motion[:3, 3]
