@@ -64,7 +64,7 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget):
         self.xrayPath = ctk.ctkPathLineEdit()
         self.xrayPath.filters = ctk.ctkPathLineEdit.Files
         self.xrayPath.settingKey = "DiffRegistration/XRay"
-        self.xrayPath.toolTip = _("The X-ray image, with its geometry in DICOM tags or in a camera file beside it.")
+        self.xrayPath.toolTip = _("A DICOM X-ray whose tags hold its geometry, or a localizer of the CT scanner.")
 
         self.startBox = qt.QComboBox()
         for name, label in (

@@ -207,7 +207,7 @@ def test_progress_is_told_as_it_happens() -> None:
         watch=lambda stage, _iteration, at: told.append((stage, at)),
     )
     assert told[0][0] == "search"
-    assert len(told) == len(result.iterations) + 1
+    assert len(told) > len(result.iterations) > 0, "the result keeps the winner's steps, the watcher sees all"
     assert all(rigid.is_rigid(at) for _, at in told)
 
 

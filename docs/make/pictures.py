@@ -52,7 +52,7 @@ def tiles(case: Case) -> list[Picture]:
     )
     radiograph = radiograph.cropped(row, column, (side, side))
     drr = case.result.drrs[0][row : row + side, column : column + side]
-    # "right-lateral, twin" began as "right-lateral".
+    # "right-lateral, mirrored twin" began as "right-lateral".
     view = case.result.start.split(",")[0]
     start = projector.render(radiograph.camera.rays(), pose_of_view(view, ct, camera))[0].reshape(side, side)
     xray, mask = enlarged(radiograph.attenuation), enlarged(radiograph.mask.astype(np.float32)) >= 0.5

@@ -71,4 +71,10 @@ def judge(evidence: Evidence) -> tuple[Verdict, str]:
         doubts.append("the solver was still moving when its iterations ended")
     if doubts:
         return Verdict.DOUBTFUL, "; ".join(doubts)
-    return Verdict.ACCEPTED, f"edges agree to {e.edges:.2f} and brightness to {e.correlation:.2f}, no rival pose"
+    depth = e.std[5]
+    hardly_shown = depth > _MOST_IN_PLANE_STD_MM / 2 and depth > 3 * in_plane
+    return Verdict.ACCEPTED, (
+        f"edges agree to {e.edges:.2f} ({_EDGES_ACCEPTED:.2f} is enough) and brightness to {e.correlation:.2f} "
+        f"({_CORRELATION_ACCEPTED:.2f} is enough), no rival pose"
+        + (f"; depth, which one view hardly shows, is known to ±{2 * depth:.1f} mm at best" if hardly_shown else "")
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -71,11 +71,8 @@ def register(
     """
     began = time.perf_counter()
     ct = projector.ct
-    iterations: list[Iteration] = []
 
     def tell(stage: str, iteration: Iteration | None, pose: Float64[np.ndarray, "4 4"]) -> None:
-        if iteration is not None:
-            iterations.append(iteration)
         if watch is not None:
             watch(stage, iteration, pose)
 
@@ -93,7 +90,8 @@ def register(
             most_iterations=_ITERATIONS[min(level, len(_ITERATIONS) - 1)],
             watch=lambda iteration, pose: tell(stage, iteration, pose),
         )
-        return replace(candidate, pose=refinement.pose, score=refinement.comparison.score), refinement
+        steps = (*candidate.iterations, *refinement.iterations)
+        return Candidate(refinement.pose, refinement.comparison.score, candidate.name, steps), refinement
 
     whole = radiographs
     if start.trusted:
@@ -112,7 +110,7 @@ def register(
         outcomes = [refined(candidate, level, stage) for candidate in candidates]
         if level == 0 and not start.trusted:
             best = sorted(outcomes, key=lambda outcome: -outcome[0].score)[: kept[1]]
-            twins = [Candidate(twin(c.pose, ct, cameras[0]), 0.0, f"{c.name}, twin") for c, _ in best]
+            twins = [Candidate(twin(c.pose, ct, cameras[0]), 0.0, f"{c.name}, mirrored twin") for c, _ in best]
             outcomes += [refined(candidate, level, stage) for candidate in twins]
         outcomes.sort(key=lambda outcome: -outcome[0].score)
         keep = kept[level + 1] if level + 1 < len(kept) else 1
@@ -123,7 +121,7 @@ def register(
             rivals = ranked[1:2]
         candidates, refinement = ranked[:keep], outcomes[0][1]
     assert refinement is not None
-    return _result(projector, whole, candidates[0], rivals, refinement, tuple(iterations), began)
+    return _result(projector, whole, candidates[0], rivals, refinement, began)
 
 
 def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: Start) -> list[Candidate]:
@@ -152,7 +150,6 @@ def _result(
     winner: Candidate,
     rivals: Sequence[Candidate],
     refinement: Refinement,
-    iterations: tuple[Iteration, ...],
     began: float,
 ) -> RegistrationResult:
     pose = winner.pose
@@ -188,7 +185,7 @@ def _result(
         covariance=covariance,
         centre=centre,
         seconds=time.perf_counter() - began,
-        iterations=iterations,
+        iterations=winner.iterations,
         start=winner.name,
         drrs=drrs,
     )

@@ -36,7 +36,8 @@ class RegistrationResult:
 
     `pose` is world_from_ct (RAS mm). `covariance` is that of the left increment ξ = (ω rad, v mm) about `centre`, the
     CT's centre in world mm. `similarity` is the correlation of X-ray and DRR (1 = identical) where both see the
-    patient. `drrs` holds one DRR per view on the X-ray's own pixels. `start` says which start led here.
+    patient. `drrs` holds one DRR per view on the X-ray's own pixels. `start` says which start led here, `iterations`
+    the steps from there.
     """
 
     pose: Float64[np.ndarray, "4 4"]

@@ -16,6 +16,7 @@ from scipy import fft
 from ..xray.geometry import Camera, Rays, rigid
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
+from .result import Iteration
 from .views import seen_through_ct
 
 # Correlation on images of this many pixels a side finds a head to about its own pixel; more only costs time. A small
@@ -27,11 +28,12 @@ _LEAST_OVERLAP = 0.4
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A pose worth refining, how well it correlates, and the name of the start it came from."""
+    """A pose worth refining, how well it correlates, the start it came from, and the steps that led from there."""
 
     pose: Float64[np.ndarray, "4 4"]
     score: float
     name: str
+    iterations: tuple[Iteration, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

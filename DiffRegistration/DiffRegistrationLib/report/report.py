@@ -160,7 +160,8 @@ def _view(number: int, radiograph: Radiograph, drr: Float32[np.ndarray, "rows co
         ),
     )
     facts = (
-        ("Correlation", _decimal(correlation(radiograph.attenuation, drr, radiograph.mask))),
+        # Where both see the patient, as the result's own similarity is measured.
+        ("Correlation", _decimal(correlation(radiograph.attenuation, drr, radiograph.mask & (drr > 0)))),
         ("Image", f"{radiograph.camera.size[0]} rows × {radiograph.camera.size[1]} columns"),
         ("Camera", _camera_in_words(radiograph.camera)),
         ("Used", f"{100 * radiograph.mask.mean():.0f} % of the pixels"),
