@@ -121,13 +121,4 @@ def _sums(
     slope_x = x_low + fz * (x_high - x_low)
     terms = [low + fz * slope_z, slope_x, slope_y, slope_z, n * slope_x, n * slope_y, n * slope_z]
     sums = torch.stack([(term * live).sum(dim=1) for term in terms], dim=1)
-    return np.asarray(sums.cpu().tolist()) if not _numpy_bridge() else sums.cpu().double().numpy()
-
-
-def _numpy_bridge() -> bool:
-    """Whether this torch can hand tensors to this numpy (old builds for Intel Macs cannot)."""
-    try:
-        torch.zeros(1).numpy()
-    except RuntimeError:
-        return False
-    return True
+    return sums.cpu().double().numpy()
