@@ -1,0 +1,1 @@
+"""Simulated X-rays from physics that the solver does not know: the test of everything that is claimed."""
