@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.peers import check_peers_installed
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.geometry import PinholeCamera, rigid
@@ -72,48 +73,20 @@ class _Nanodrr:
     """nanodrr's renderer on the attenuation that ours uses, with its pose as the only leaf of the graph."""
 
     def __init__(self, ct: CT, camera: PinholeCamera) -> None:
-        import torch
-        from nanodrr.data import Subject
+        from ..evaluation.peers.nanodrr_renderer import NanodrrRenderer, camera_in_ct, nanodrr_subject
 
-        def tensor(values: Any) -> torch.Tensor:
-            return torch.tensor(np.asarray(values, dtype=np.float32))
-
-        volume = tensor(ct.attenuation)[None, None]
-        self._subject = Subject(
-            volume,
-            torch.zeros_like(volume),
-            tensor(ct.ct_from_voxel),
-            tensor(np.linalg.inv(ct.ct_from_voxel)),
-            Subject._make_voxel_to_grid(volume.shape[1:]),
-            tensor(ct.centre),
-            max_label=0,
-            convert_to_mu=False,
-        )
-        # Its pixel centres lie at half integers, ours at integers.
-        K = camera.intrinsic.copy()
-        K[:2, 2] += 0.5
-        self._inverse_intrinsic = tensor(np.linalg.inv(K))[None]
-        self._world_from_camera = tensor(rigid.inverse(camera.camera_from_world))[None]
-        self._sdd = tensor([camera.source_detector_distance])
-        self._size = camera.size
-
-    def _render(self, world_from_camera: Any) -> Any:
-        from nanodrr.drr import render
-
-        return render(
-            self._subject, self._inverse_intrinsic, world_from_camera, self._sdd, *self._size, n_samples=SAMPLES
-        )
+        self._renderer = NanodrrRenderer(nanodrr_subject(ct), camera, SAMPLES)
+        self._ct_from_camera = camera_in_ct(camera, np.eye(4))
 
     def forward(self) -> np.ndarray:
         import torch
 
         with torch.no_grad():
-            return self._render(self._world_from_camera)[0, 0].numpy().ravel()
+            return self._renderer.render(self._ct_from_camera)[0, 0].numpy().ravel()
 
     def gradient(self) -> np.ndarray:
-        pose = self._world_from_camera.clone().requires_grad_(True)
-        image = self._render(pose)
-        (0.5 * (image**2).sum()).backward()
+        pose = self._ct_from_camera.clone().requires_grad_(True)
+        (0.5 * (self._renderer.render(pose) ** 2).sum()).backward()
         assert pose.grad is not None
         return pose.grad.numpy()
 
@@ -127,12 +100,7 @@ def run(tell: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     `forward_ratio` and `gradient_ratio` are nanodrr's median over ours, the smaller of both sizes; memory is the peak
     that image and gradient add to a process that holds the volume, at 512².
     """
-    try:
-        import nanodrr  # noqa: F401
-    except ImportError:
-        raise InputError(
-            "nanodrr", "is not installed, so there is no peer to measure beside", "Run: pip install '.[peers]'."
-        ) from None
+    check_peers_installed()
     ct, name = benchmark_ct()
     sizes: dict[str, dict[str, float]] = {}
     for size in SIZES:
