@@ -21,7 +21,7 @@ SOFT_TISSUE_HOUNSFIELD = 100.0
 
 @cache
 def _bone_hounsfield() -> float:
-    """Hounsfield units of solid cortical bone at the CT's energy, about 1450."""
+    """Hounsfield units of solid cortical bone at the CT's energy, about 1430."""
     water, bone = (
         float(mass_attenuation(material, [CT_ENERGY_KEV])[0]) * DENSITY_G_PER_CM3[material]
         for material in (Material.WATER, Material.CORTICAL_BONE)
@@ -33,7 +33,7 @@ def densities_from_hounsfield(hounsfield: Num[np.ndarray, "*shape"]) -> Float64[
     """Partial densities in g/cm³ of water and of cortical bone whose attenuation at 75 keV is `hounsfield`.
 
     Nothing up to −950 HU, water of density 1 + HU/1000 up to 100 HU, then a mixture by volume of that densest water
-    and of cortical bone, and beyond solid bone (about 1450 HU) bone of a higher density. Attenuation is continuous and
+    and of cortical bone, and beyond solid bone (about 1430 HU) bone of a higher density. Attenuation is continuous and
     exact throughout; which of the two materials it comes from decides how the beam hardens.
     """
     hounsfield = np.asarray(hounsfield, dtype=np.float64)
