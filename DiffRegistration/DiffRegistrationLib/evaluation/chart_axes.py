@@ -18,13 +18,26 @@ _MOST_TICKS = 7
 
 def panels(count: int, height: float, **shared: Any) -> tuple[Any, list[Any]]:
     """A figure with `count` axes in rows of up to three, each `height` pixels high; returns it and the axes."""
-    columns = count if count <= 3 else 2 if count == 4 else 3
+    columns = _columns(count)
     rows = -(-count // columns)
     drawn = figure(rows * height)
     axes = list(drawn.subplots(rows, columns, squeeze=False, **shared).flat)
     for spare in axes[count:]:
         spare.remove()
     return drawn, axes[:count]
+
+
+def _columns(count: int) -> int:
+    return count if count <= 3 else 2 if count == 4 else 3
+
+
+def name_outer(axes: Sequence[Any], x: str, y: str) -> None:
+    """Numbers and names of shared axes on the left panels, and on those that have no other below them."""
+    columns = _columns(len(axes))
+    for number, panel in enumerate(axes):
+        left, lowest = number % columns == 0, number + columns >= len(axes)
+        panel.tick_params(labelleft=left, labelbottom=lowest)
+        panel.set(xlabel=x if lowest else "", ylabel=y if left else "")
 
 
 def on_log_scale(axis: Any, low: float, high: float) -> None:

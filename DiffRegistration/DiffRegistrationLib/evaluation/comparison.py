@@ -15,8 +15,10 @@ def compared(ours: Sequence[Outcome], peer: Sequence[Outcome]) -> dict[str, floa
 
     `median_seconds_ratio` is the median over the cases of peer / ours: above 1, ours is that many times faster.
     `closer` is the fraction of cases in which ours has the smaller mTRE. Every other figure is there once for each
-    of the two: medians, and fractions under 2 mm and grossly failed (mTRE > 10 mm). ValueError where either has several
-    methods, kinds of start or outcomes of one case, where they share no case, or where a time of ours is not positive.
+    of the two: medians, and fractions under 2 mm and grossly failed (mTRE > 10 mm).
+
+    ValueError where either has several methods, kinds of start or outcomes of one case, where they share no case, or
+    where a time of ours is not positive.
     """
     check_one_group(ours)
     check_one_group(peer)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ..registration.metrics import GROSS_FAILURE_MM
 from ..registration.result import Verdict
-from .chart_axes import LEAST_MM, mark_limits, millimetres, on_log_scale, panels
+from .chart_axes import LEAST_MM, mark_limits, millimetres, name_outer, on_log_scale, panels
 from .outcome import Outcome
 from .summary import SUCCESS_MM, group_name, groups
 from .themed_svg import as_svg, colour
@@ -43,10 +43,8 @@ def error_against_start(outcomes: Sequence[Outcome]) -> Markup:
         panel.set_title(name)
         panel.set_xlim(0, 1.05 * max(outcome.start_mtre_mm or 0 for outcome in every))
         on_log_scale(panel.yaxis, _lowest(every, "mtre_mm"), _highest(every, "mtre_mm"))
-        panel.set_xlabel("mTRE of the start (mm)")
         mark_limits(panel, (SUCCESS_MM, GROSS_FAILURE_MM), along_x=False)
-        panel.label_outer()
-    axes[0].set_ylabel("mTRE of the result (mm)")
+    name_outer(axes, "mTRE of the start (mm)", "mTRE of the result (mm)")
     _legend(drawn, every)
     return as_svg(drawn, "error-against-start", "mTRE of the result against mTRE of the start, a point for each case")
 
@@ -61,11 +59,9 @@ def depth_against_in_plane(outcomes: Sequence[Outcome]) -> Markup:
         panel.plot([low, high], [low, high], color=colour("soft"), linewidth=0.9, linestyle=(0, (4, 3)))
         _scatter(panel, members, millimetres(members, "in_plane_mm"), millimetres(members, "depth_mm"))
         panel.set_title(name)
-        panel.set_xlabel("In-plane error (mm)")
-        panel.set_ylabel("Depth error (mm)")
         on_log_scale(panel.xaxis, low, high)
         on_log_scale(panel.yaxis, low, high)
-        panel.label_outer()
+    name_outer(axes, "In-plane error (mm)", "Depth error (mm)")
     _legend(drawn, outcomes)
     return as_svg(drawn, "depth-against-in-plane", "Depth error against in-plane error, a point for each case")
 
