@@ -30,8 +30,8 @@ def cropped_to_field(radiograph: Radiograph) -> Radiograph:
         return radiograph
     cell = max(1, min(size) // _CELLS)
     rows, columns = size[0] // cell, size[1] // cell
-    whole = field[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell).all(axis=(1, 3))
-    top, bottom, left, right = _richest_rectangle(whole)
+    cells = field[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
+    top, bottom, left, right = _richest_rectangle(np.asarray(cells.all(axis=(1, 3))))
     return radiograph.cropped(top * cell, left * cell, ((bottom - top) * cell, (right - left) * cell))
 
 
