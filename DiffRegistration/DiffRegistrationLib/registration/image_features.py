@@ -18,11 +18,12 @@ WINDOW_RADIUS = 6
 FLATNESS = 0.1
 
 Grid = Float32[np.ndarray, "rows columns"]
-GridJacobian = Float32[np.ndarray, "6 rows columns"]
+GridJacobian = Float32[np.ndarray, "parameters rows columns"]
 Features = Float32[np.ndarray, "n"]
-FeatureJacobian = Float32[np.ndarray, "6 n"]
-# The features of the X-ray, and what gives those of a DRR with their derivative.
-Extraction = tuple[Features, Callable[[Grid, GridJacobian], tuple[Features, FeatureJacobian]]]
+FeatureJacobian = Float32[np.ndarray, "parameters n"]
+# What gives the features of a DRR with their derivative; and the features of the X-ray, together with it.
+Extract = Callable[[Grid, GridJacobian], tuple[Features, FeatureJacobian]]
+Extraction = tuple[Features, Extract]
 
 
 def brightness(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:

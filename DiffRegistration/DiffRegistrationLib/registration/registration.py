@@ -25,8 +25,10 @@ DEFAULT_SIMILARITY = "gradient-ncc"
 _ITERATIONS = (12, 10, 8, 5)
 # Poses that differ by less are one basin at the level where they are told apart.
 _BASIN_DEG, _BASIN_MM = 4.0, 8.0
-# Poses kept after the search, after the first and after the second level.
-_KEPT_TRUSTED, _KEPT_SEARCHED = (6, 2, 2), (16, 4, 2)
+# Poses kept after the search and after each of the first levels.
+_KEPT_TRUSTED, _KEPT_SEARCHED, _KEPT_WIDE = (6, 2, 2), (16, 4, 2), (64, 12, 4, 2)
+# What a wide search loses in detail, and the first level after it.
+_WIDE_COARSER = 2
 # Level on which verdicts are passed: edges of anatomy show, pixel noise does not.
 _JUDGING_FOOTPRINT_MM = 2.0
 
@@ -40,7 +42,9 @@ class _Levels:
     binnings: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, radiographs: Sequence[Radiograph], projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> _Levels:
+    def of(
+        cls, radiographs: Sequence[Radiograph], projector: Projector, pose: Float64[np.ndarray, "4 4"], coarser: int
+    ) -> _Levels:
         centre = rigid.transform_points(pose, [projector.ct.centre])[0]
         voxel = float(np.cbrt(np.prod(projector.ct.voxel_size)))
         pyramids = []
@@ -50,7 +54,7 @@ class _Levels:
             # Pixels much finer than voxels show nothing that the CT could match.
             while footprint * finest < 0.7 * voxel and finest < 64:
                 finest *= 2
-            coarsest = max(search_binning(radiograph.camera, projector, pose), finest)
+            coarsest = max(search_binning(radiograph.camera, projector, pose, coarser), finest)
             pyramids.append([2**n for n in range(int(np.log2(coarsest)), int(np.log2(finest)) - 1, -1)])
         depth = max(map(len, pyramids))
         return cls(tuple(zip(*[[p[0]] * (depth - len(p)) + p for p in pyramids], strict=True)))
@@ -97,9 +101,10 @@ def register(
     if start.trusted:
         radiographs = [around(r, projector, start.poses[0][1], start.reach_mm) for r in whole]
     cameras = [radiograph.camera for radiograph in radiographs]
-    levels = _Levels.of(radiographs, projector, start.poses[0][1])
-    candidates = _searched(projector, radiographs, start)
-    kept = _KEPT_TRUSTED if start.trusted else _KEPT_SEARCHED
+    coarser = _WIDE_COARSER if start.wide else 1
+    levels = _Levels.of(radiographs, projector, start.poses[0][1], coarser)
+    candidates = _searched(projector, radiographs, start, coarser)
+    kept = _KEPT_TRUSTED if start.trusted else _KEPT_WIDE if start.wide else _KEPT_SEARCHED
     candidates = distinct(candidates, ct.centre, cameras, kept[0], _BASIN_DEG, _BASIN_MM)
     tell("search", None, candidates[0].pose)
 
@@ -124,7 +129,9 @@ def register(
     return _result(projector, whole, candidates[0], rivals, refinement, began)
 
 
-def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: Start) -> list[Candidate]:
+def _searched(
+    projector: Projector, radiographs: Sequence[Radiograph], start: Start, coarser: int
+) -> list[Candidate]:
     """All starts with their neighbourhood, placed in plane by correlation; best first after a trusted start itself."""
     tried = []
     for name, pose in start.poses:
@@ -139,7 +146,7 @@ def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: St
                 for turned in orientations_around(moved, centre + depth * beam, start.reach_deg, start.step_deg)
             ]
     given = [Candidate(pose, -1.0, name) for name, pose in start.poses]
-    found = correlate_in_plane(radiographs, projector, tried, start.reach_mm)
+    found = correlate_in_plane(radiographs, projector, tried, start.reach_mm, coarser)
     # Correlation may be drawn away by something brighter than the CT: a trusted start is refined as it is, too.
     return [*given, *found] if start.trusted or not found else found
 

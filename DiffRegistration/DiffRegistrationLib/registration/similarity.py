@@ -12,11 +12,25 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from .image_features import Extraction, Grid, brightness, edges, local_contrast
+from .image_features import (
+    Extract,
+    Extraction,
+    Features,
+    Grid,
+    GridJacobian,
+    brightness,
+    edges,
+    local_contrast,
+)
 from .mutual_information import mutual_information
 from .robust_correlation import Comparison, RobustCorrelation
+from .tone import Tone, best_tone
 
 __all__ = ["SIMILARITIES", "Comparison", "Similarity"]
+
+
+# Enough values to find one number by.
+_TONE_SAMPLES = 20_000
 
 
 class Similarity(Protocol):
@@ -36,9 +50,30 @@ def correlation_of(features: Callable[[Grid, Bool[np.ndarray, "rows columns"]], 
     def prepare(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Similarity:
         fixed, extract = features(xray, mask)
         correlate = RobustCorrelation(fixed)
-        return lambda drr, jacobian: correlate(*extract(drr, jacobian))
+        tone: Tone | None = None
+
+        def similarity(drr: Grid, jacobian: GridJacobian) -> Comparison:
+            # As the scale of the robust weights, the tone comes from the first DRR and then stays.
+            nonlocal tone
+            tone = tone or _tone_between(fixed, extract, drr)
+            return correlate(*extract(*tone.applied(drr, jacobian)))
+
+        return similarity
 
     return prepare
+
+
+def _tone_between(fixed: Features, extract: Extract, drr: Grid) -> Tone:
+    """The tone in which the features of `drr` come nearest to the X-ray's."""
+    sample = slice(None, None, max(1, len(fixed) // _TONE_SAMPLES))
+    correlate = RobustCorrelation(fixed[sample])
+    no_motion = np.zeros((0, *drr.shape), dtype=np.float32)
+
+    def cost(tone: Tone) -> float:
+        moving, jacobian = extract(*tone.applied(drr, no_motion))
+        return correlate(moving[sample], jacobian[:, sample]).cost
+
+    return best_tone(cost)
 
 
 SIMILARITIES: dict[str, Prepare] = {

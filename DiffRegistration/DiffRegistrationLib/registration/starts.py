@@ -24,8 +24,11 @@ VIEW_BEAMS = {
     "left-lateral": (-1.0, 0.0, 0.0),
     "right-lateral": (1.0, 0.0, 0.0),
 }
-_GROUPS = {"frontal": ("ap", "pa"), "lateral": ("left-lateral", "right-lateral"), "any": tuple(VIEW_BEAMS)}
-START_NAMES = ("auto", *VIEW_BEAMS, *_GROUPS)
+_GROUPS = {"frontal": ("ap", "pa"), "lateral": ("left-lateral", "right-lateral")}
+START_NAMES = ("auto", *VIEW_BEAMS, *_GROUPS, "any")
+
+# "any": the whole way around the head, tilted and rolled in the image as far as C-arms and patients commonly are.
+_STEP_DEG, _MOST_TILT_DEG, _MOST_ROLL_DEG = 15, 30, 15
 
 # Without better knowledge a patient lies where the isocentre of common C-arms is.
 _USUAL_PART = 0.7
@@ -37,7 +40,8 @@ class Start:
     """Poses (world_from_ct) to begin from, by name, and how far around them the truth may lie.
 
     Orientations within `reach_deg` are tried on a grid of `step_deg`, depths `depths_mm` off, in-plane positions
-    within `reach_mm`. A trusted start is not questioned by its AP/PA twin; only its surroundings are looked at.
+    within `reach_mm`. A trusted start is not questioned by its AP/PA twin; only its surroundings are looked at. A
+    start that is `wide` covers so many poses that they are first looked at in less detail.
     """
 
     poses: tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]
@@ -46,6 +50,7 @@ class Start:
     depths_mm: tuple[float, ...]
     reach_mm: float
     trusted: bool
+    wide: bool = False
 
 
 def start_from_pose(pose: Float64[np.ndarray, "4 4"], name: str = "given pose") -> Start:
@@ -70,6 +75,8 @@ def start_from_name(name: str, ct: CT, radiographs: Sequence[Radiograph]) -> Sta
         name = "any"
     if name not in START_NAMES:
         raise InputError(f"start {name!r}", "is not the name of a start", f"Use one of {', '.join(START_NAMES)}.")
+    if name == "any":
+        return Start(_views_all_around(ct, first.camera), 0.0, 1.0, (-70.0, 0.0, 70.0), np.inf, trusted=False, wide=True)
     views = _GROUPS.get(name, (name,))
     poses = tuple((view, pose_of_view(view, ct, first.camera)) for view in views)
     return Start(poses, 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)
@@ -99,6 +106,22 @@ def pose_of_view(view: str, ct: CT, camera: Camera) -> Float64[np.ndarray, "4 4"
     rotation = world_from_camera[:3, :3] @ camera_from_ct
     middle = camera.back_project(_middle(camera), _depth_of_patient(camera))[0]
     return rigid.rigid(rotation, middle - rotation @ ct.centre)
+
+
+def _views_all_around(ct: CT, camera: Camera) -> tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]:
+    """The AP view, with the patient turned about the long axis, tilted toward the source and rolled in the image."""
+    ap = pose_of_view("ap", ct, camera)
+    centre = rigid.transform_points(ap, [ct.centre])[0]
+    right, down, beam = camera.camera_from_world[:3, :3]
+    poses = []
+    for turn in range(-180 + _STEP_DEG, 181, _STEP_DEG):
+        for tilt in range(-_MOST_TILT_DEG, _MOST_TILT_DEG + 1, _STEP_DEG):
+            for roll in range(-_MOST_ROLL_DEG, _MOST_ROLL_DEG + 1, _STEP_DEG):
+                pose = ap
+                for axis, degrees in ((down, turn), (right, tilt), (beam, roll)):
+                    pose = rigid.move_about(centre, [*(np.radians(degrees) * axis), 0, 0, 0], pose)
+                poses.append((f"AP turned by {turn}°, tilted by {tilt}°, rolled by {roll}°", pose))
+    return tuple(poses)
 
 
 def twin(pose: Float64[np.ndarray, "4 4"], ct: CT, camera: Camera) -> Float64[np.ndarray, "4 4"]:
