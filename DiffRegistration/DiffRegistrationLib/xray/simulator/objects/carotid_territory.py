@@ -15,6 +15,7 @@ from .cavity import Cavity
 # Room between a vessel's middle line and the bone.
 WALL_MM = 2.5
 _FALX_MM = 1.5
+_SIPHON_MM = 25.0
 # From the neck through petrous bone and siphon up to the carotid's end: (outward, forward, upward) of that end in mm,
 # the same in all heads. Drawn, not measured, after the segments of Bouthillier et al., Neurosurgery 38, 1996.
 _CAROTID = np.array(
@@ -98,11 +99,11 @@ class CarotidTerritory:
         return points, self.cavity.depth(points) >= WALL_MM
 
     def carotid(self, spacing_mm: float) -> Float64[np.ndarray, "n 3"]:
-        """The internal carotid upward from where it enters the CT to its end."""
+        """The internal carotid upward from where it enters the part of the patient that the CT shows to its end."""
         line = curve(self.end + _CAROTID * [self.outward, 1, 1], spacing_mm)
-        low, high = self.cavity.head.ct.corners().min(axis=0), self.cavity.head.ct.corners().max(axis=0)
-        within = ((line > low) & (line < high)).all(axis=1)
-        return line[np.flatnonzero(~within)[-1] + 1 :] if not within.all() else line
+        # Above, the air of the sphenoid sinus lies beside it, which is not the end of the patient.
+        outside = ~self.cavity.head.inside(line) & (line[:, 2] < self.end[2] - _SIPHON_MM)
+        return line[np.flatnonzero(outside)[-1] + 1 :] if outside.any() else line
 
     def _placed(self, shares: ArrayLike) -> Float64[np.ndarray, "n 3"]:
         x, y, z = np.asarray(shares, dtype=np.float64).T
