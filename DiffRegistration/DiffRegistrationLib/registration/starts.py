@@ -76,7 +76,8 @@ def start_from_name(name: str, ct: CT, radiographs: Sequence[Radiograph]) -> Sta
     if name not in START_NAMES:
         raise InputError(f"start {name!r}", "is not the name of a start", f"Use one of {', '.join(START_NAMES)}.")
     if name == "any":
-        return Start(_views_all_around(ct, first.camera), 0.0, 1.0, (-70.0, 0.0, 70.0), np.inf, trusted=False, wide=True)
+        poses = _views_all_around(ct, first.camera)
+        return Start(poses, 0.0, 1.0, (-70.0, 0.0, 70.0), np.inf, trusted=False, wide=True)
     views = _GROUPS.get(name, (name,))
     poses = tuple((view, pose_of_view(view, ct, first.camera)) for view in views)
     return Start(poses, 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)

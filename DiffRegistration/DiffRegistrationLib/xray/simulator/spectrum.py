@@ -19,7 +19,6 @@ _LIMITS = {
     "aluminium_mm": (0.5, 50.0),
     "copper_mm": (0.0, 2.0),
     "anode_angle_deg": (5.0, 30.0),
-    "focal_spot_mm": (0.0, 3.0),
 }
 
 
@@ -53,15 +52,14 @@ class Spectrum:
 class Tube:
     """An X-ray tube with a tungsten anode on constant potential.
 
-    `aluminium_mm` is the whole filtration that is not copper, the tube's own included; `focal_spot_mm` is the width of
-    the focal spot as seen along the beam. ValueError for values that no tube has.
+    `aluminium_mm` is the whole filtration that is not copper, the tube's own included. ValueError for values that no
+    tube has.
     """
 
     kilovolts: float = 80.0
     aluminium_mm: float = 3.0
     copper_mm: float = 0.1
     anode_angle_deg: float = 12.0
-    focal_spot_mm: float = 0.6
 
     def __post_init__(self) -> None:
         for name, (lowest, highest) in _LIMITS.items():
@@ -91,3 +89,17 @@ class Tube:
             areal_density = DENSITY_G_PER_CM3[material] * thickness_mm / 10
             photons *= np.exp(-mass_attenuation(material, energies) * areal_density)
         return Spectrum(energies, photons)
+
+
+@dataclass(frozen=True)
+class SingleEnergy:
+    """A beam of photons of one energy, which does not harden. ValueError outside 10 to 150 keV."""
+
+    kiloelectronvolts: float = 60.0
+
+    def __post_init__(self) -> None:
+        self.spectrum()
+
+    def spectrum(self) -> Spectrum:
+        """All photons in one bin."""
+        return Spectrum(np.array([self.kiloelectronvolts]), np.ones(1))
