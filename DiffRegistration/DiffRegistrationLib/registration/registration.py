@@ -129,9 +129,7 @@ def register(
     return _result(projector, whole, candidates[0], rivals, refinement, began)
 
 
-def _searched(
-    projector: Projector, radiographs: Sequence[Radiograph], start: Start, coarser: int
-) -> list[Candidate]:
+def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: Start, coarser: int) -> list[Candidate]:
     """All starts with their neighbourhood, placed in plane by correlation; best first after a trusted start itself."""
     tried = []
     for name, pose in start.poses:

@@ -47,9 +47,7 @@ class _SearchView:
     margin: tuple[int, int]
 
 
-def search_binning(
-    camera: Camera, projector: Projector, pose: Float64[np.ndarray, "4 4"], coarser: int = 1
-) -> int:
+def search_binning(camera: Camera, projector: Projector, pose: Float64[np.ndarray, "4 4"], coarser: int = 1) -> int:
     """Power of two that brings an image to some 48 pixels a side, but the CT's shadow in it not below 16.
 
     With `coarser` 2 both are half as many.
