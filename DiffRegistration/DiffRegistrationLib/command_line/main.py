@@ -12,9 +12,11 @@ from typer.core import TyperGroup
 from .benchmark import app as benchmark_app
 from .demo import demo
 from .drr import drr
+from .evaluate import evaluate
 from .info import info
 from .output import BAD_INPUT, print_json
 from .register import register
+from .simulate import simulate
 
 
 class _Verbs(TyperGroup):
@@ -49,7 +51,9 @@ app = typer.Typer(
 app.command("info")(info)
 app.command("drr")(drr)
 app.command("register")(register)
+app.command("simulate")(simulate)
 app.command("demo")(demo)
+app.command("evaluate")(evaluate)
 app.add_typer(benchmark_app, name="benchmark")
 
 
