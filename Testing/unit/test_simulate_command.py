@@ -39,7 +39,7 @@ def pixels(folder: Path) -> np.ndarray:
 
 
 def test_what_it_writes_registers_to_the_true_pose(tmp_path: Path) -> None:
-    """With the physics of the evaluation ranges and without distortion, which no camera file tells of."""
+    """A round field on a linear display, with wires and screws, but without distortion: no camera file tells of it."""
     ct, out = tmp_path / "head.nrrd", tmp_path / "simulated"
     phantom = head_phantom(2.0).ct
     write_ct(ct, phantom)
@@ -47,12 +47,12 @@ def test_what_it_writes_registers_to_the_true_pose(tmp_path: Path) -> None:
     write_camera(tmp_path / "c-arm.json", camera())
     made = run(
         *("simulate", ct, "--out", out, "--camera", tmp_path / "c-arm.json", "--pose", tmp_path / "true.tfm"),
-        *("--without", "distortion,vessels,guide_wire,electrodes,table", "--seed", "5", "--json"),
+        *("--without", "distortion,vessels,guide_wire,electrodes,table", "--seed", "7", "--json"),
     )
     assert made.code == 0, made.stderr
     assert {path.name for path in out.iterdir()} == {"xray.png", "camera.json", "pose.json", "settings.json"}
     assert made.json["files"] == {path.stem: str(path) for path in out.iterdir()}
-    assert (made.json["seed"], made.json["ranges"], made.json["size"]) == (5, "evaluation-1", [96, 96])
+    assert (made.json["seed"], made.json["ranges"], made.json["size"]) == (7, "evaluation-1", [96, 96])
     assert 0.2 < made.json["usable"] <= 1 and made.json["seconds"] > 0
     assert "fluororeg register" in made.stderr and "Exposing" not in made.stdout
     np.testing.assert_allclose(read_pose(out / "pose.json"), truth(), atol=1e-12)
@@ -60,7 +60,7 @@ def test_what_it_writes_registers_to_the_true_pose(tmp_path: Path) -> None:
         read_camera(out / "camera.json").camera.camera_from_world, camera().camera_from_world, atol=1e-12
     )
     content = json.loads((out / "settings.json").read_text(encoding="utf-8"))
-    assert (content["seed"], content["settings"]) == (5, made.json["settings"])
+    assert (content["seed"], content["settings"]) == (7, made.json["settings"])
     off = np.array([0.1, -0.08, 0.06, 12, -9, 20])
     centre = rigid.transform_points(truth(), [phantom.centre])[0]
     write_pose(tmp_path / "start.json", rigid.move_about(centre, off, truth()))
