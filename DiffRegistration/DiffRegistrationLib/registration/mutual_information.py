@@ -70,6 +70,7 @@ def mutual_information(
         within = np.sqrt(np.maximum(second / members - (first / members) ** 2, 0.25))[fixed] / per_unit
         centred = J - np.stack([np.bincount(fixed, row, BINS) / members for row in J])[:, fixed]
         scaled = centred / within
-        return Comparison(-information, gradient, scaled @ scaled.T / n, information / max(entropy, 1e-12), 1.0, n / 9)
+        explained = information / max(entropy, 1e-12)
+        return Comparison(-information, gradient, scaled @ scaled.T / n, explained, 1.0, n / 9, explained)
 
     return similarity

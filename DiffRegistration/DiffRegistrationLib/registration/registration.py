@@ -17,7 +17,7 @@ from .result import Iteration, RegistrationResult
 from .search import Candidate, around, correlate_in_plane, distinct, orientations_around, search_binning
 from .solver import Refinement, refine
 from .starts import Start, twin
-from .views import compare_all, seen_through_ct, view_level
+from .views import compare_all, view_level
 
 DEFAULT_SIMILARITY = "gradient-ncc"
 
@@ -95,7 +95,7 @@ def register(
             watch=lambda iteration, pose: tell(stage, iteration, pose),
         )
         steps = (*candidate.iterations, *refinement.iterations)
-        return Candidate(refinement.pose, refinement.comparison.score, candidate.name, steps), refinement
+        return Candidate(refinement.pose, refinement.comparison.agreement, candidate.name, steps), refinement
 
     whole = radiographs
     if start.trusted:
@@ -212,7 +212,7 @@ def _covered(projector: Projector, radiograph: Radiograph, pose: Float64[np.ndar
     coarse = radiograph.binned(search_binning(radiograph.camera, projector, pose))
     rows, columns = coarse.camera.size
     wide = coarse.camera.cropped(-rows, -columns, (3 * rows, 3 * columns))
-    shadow = seen_through_ct(wide.rays(), projector, pose).reshape(3 * rows, 3 * columns)
+    shadow = projector.coverage(wide.rays(), pose).crosses.reshape(3 * rows, 3 * columns)
     shared = int((shadow[rows : 2 * rows, columns : 2 * columns] & coarse.mask).sum())
     return max(shared / max(int(coarse.mask.sum()), 1), shared / max(int(shadow.sum()), 1))
 

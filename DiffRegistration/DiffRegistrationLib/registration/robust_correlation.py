@@ -25,7 +25,8 @@ class Comparison:
     """Outcome of comparing DRRs with X-rays: lower `cost` is better, higher `score` is better.
 
     `cost` and its derivatives by ξ are means over the pixels; `samples` is how many independent ones they are worth:
-    residual² / samples · hessian⁻¹ is the covariance of ξ.
+    residual² / samples · hessian⁻¹ is the covariance of ξ. `agreement` (1 = identical, 0 = nothing explained) is a
+    score that no small part of the image can outweigh, by which poses are ranked.
     """
 
     cost: float
@@ -34,6 +35,7 @@ class Comparison:
     score: float
     residual: float
     samples: float
+    agreement: float
 
 
 class RobustCorrelation:
@@ -46,6 +48,8 @@ class RobustCorrelation:
     def __init__(self, xray: Features) -> None:
         self._fixed = (xray - xray.mean()) / (float(xray.std()) or 1.0)
         self._scale: float | None = None
+        self._usual = max(float(np.median(np.abs(self._fixed))), 0.02)
+        self._unexplained = float(np.log1p((self._fixed / self._usual) ** 2).sum()) or 1.0
 
     def __call__(self, drr: Features, jacobian: FeatureJacobian) -> Comparison:
         fixed = self._fixed
@@ -69,6 +73,7 @@ class RobustCorrelation:
             float(fixed @ moving) / len(r),
             float(np.sqrt(weights @ r**2 / len(r))),
             _independent_samples(r),
+            1 - float(np.log1p((r / self._usual) ** 2).sum()) / self._unexplained,
         )
 
     def _fit(self, moving: Features) -> tuple[float, float, Features]:

@@ -17,7 +17,7 @@ from ..xray.geometry import Camera, Rays, rigid
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .result import Iteration
-from .views import seen_through_ct
+from .views import comparable
 
 # Correlation on images of this many pixels a side finds a head to about its own pixel; more only costs time. A small
 # bone in a large image needs this many for itself.
@@ -142,7 +142,7 @@ def correlate_in_plane(
         centre = rigid.transform_points(start, [projector.ct.centre])[0]
         jacobians, shifts, scores = [], [], []
         for view in views:
-            moving_mask = seen_through_ct(view.rays, projector, start).reshape(view.wide.size)
+            moving_mask = comparable(view.rays, projector, start).reshape(view.wide.size)
             if not moving_mask.any():
                 scores.append(-1.0)
                 continue

@@ -16,6 +16,8 @@ from .similarity import SIMILARITIES, Comparison, Similarity
 
 # Fewer pixels than this cannot tell six parameters apart.
 _LEAST_PIXELS = 64
+# Less than this of what crosses the CT is not enough to go by.
+_LEAST_WHOLE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,30 +46,21 @@ class ViewLevel:
         return self.similarity(*self.drr(projector, pose))
 
 
-def seen_through_ct(
-    rays: Rays, projector: Projector, pose: Float64[np.ndarray, "4 4"], least_mm: float = 10.0
-) -> Bool[np.ndarray, "n"]:
-    """Which rays cross at least `least_mm` of the CT's box.
+def comparable(rays: Rays, projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> Bool[np.ndarray, "n"]:
+    """The rays on which X-ray and DRR must agree: an X-ray shows more than a CT holds.
 
-    An X-ray shows more than a CT holds; where the CT has nothing to say, pixels must not be held against it.
+    Those are the rays whose whole way through the patient the CT knows, unless that leaves too few of those that cross
+    it: a CT may end in tissue on all sides.
     """
-    volume = projector.volume(1)
-    voxel_from_world = volume.voxel_from_ct @ rigid.inverse(pose)
-    origin = rigid.transform_points(voxel_from_world, rays.source)
-    direction = rigid.transform_points(voxel_from_world, rays.target) - origin
-    direction = np.where(np.abs(direction) < 1e-12, 1e-12, direction)
-    # Half a voxel of padding and half a voxel to the face: the box of voxel faces.
-    near, far = (0.5 - origin) / direction, (np.array(projector.ct.size) + 0.5 - origin) / direction
-    enter = np.minimum(near, far).max(axis=1).clip(0, 1)
-    leave = np.maximum(near, far).min(axis=1).clip(0, 1)
-    return (leave - enter) * np.linalg.norm(rays.target - rays.source, axis=1) >= least_mm
+    covered = projector.coverage(rays, pose)
+    return covered.whole if covered.whole.sum() >= _LEAST_WHOLE * covered.crosses.sum() else covered.crosses
 
 
 def _nothing_in_view(
     drr: Float32[np.ndarray, "rows columns"], jacobian: Float32[np.ndarray, "6 rows columns"]
 ) -> Comparison:
     """Similarity of a view that the CT is not in: as bad as can be, and no way to turn."""
-    return Comparison(1.0, np.zeros(6), 1e-12 * np.eye(6), -1.0, 1.0, 7.0)
+    return Comparison(1.0, np.zeros(6), 1e-12 * np.eye(6), -1.0, 1.0, 7.0, -1.0)
 
 
 def view_level(
@@ -81,7 +74,7 @@ def view_level(
     coarse = radiograph.binned(binning)
     mask = coarse.mask.copy()
     rays = coarse.camera.rays(all_pixels(coarse.camera.size)[mask.ravel()])
-    seen = seen_through_ct(rays, projector, pose)
+    seen = comparable(rays, projector, pose)
     mask[mask] = seen
     centre = rigid.transform_points(pose, [projector.ct.centre])[0]
     return ViewLevel(
@@ -103,4 +96,5 @@ def compare_all(levels: Sequence[ViewLevel], projector: Projector, pose: Float64
         float(np.mean([part.score for part in parts])),
         float(np.sqrt(np.mean([part.residual**2 for part in parts]))),
         float(np.mean([part.samples for part in parts])),
+        float(np.mean([part.agreement for part in parts])),
     )

@@ -28,7 +28,6 @@ from .registration import DEFAULT_SIMILARITY, Watch, register
 from .result import RegistrationResult
 from .similarity import SIMILARITIES
 from .starts import START_NAMES, Start, start_from_name, start_from_pose
-from .views import seen_through_ct
 
 # Six numbers of a pose ask for some structure: a square of 16 pixels is the least that can show it.
 _FEWEST_PIXELS = 256
@@ -114,7 +113,7 @@ def _check_in_view(radiograph: Radiograph, path: Path, projector: Projector, sta
         centre = rigid.transform_points(radiograph.camera.camera_from_world @ pose, [projector.ct.centre])[0]
         if centre[2] <= 0 or _holds(projector.ct, pose, rays.source[0]):
             return 0.0
-        return float(seen_through_ct(rays, projector, pose).mean()) * len(pixels)
+        return float(projector.coverage(rays, pose).crosses.mean()) * len(pixels)
 
     if max(crossing(pose) for _, pose in start.poses) < _FEWEST_PIXELS:
         names = ", ".join(name for name, _ in start.poses)

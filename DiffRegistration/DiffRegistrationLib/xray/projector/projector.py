@@ -11,6 +11,7 @@ from ..ct import CT
 from ..geometry import Rays
 from . import numba_kernel
 from .casting import Casting, Integrals, Kernel
+from .coverage import Coverage, coverage
 from .volume import ProjectionVolume
 
 # CT levels: voxels of 1, 2, 4 and 8 original ones along each axis.
@@ -75,6 +76,12 @@ class Projector:
         """The coarsest CT level whose voxels are still no larger than a pixel's footprint at the patient."""
         size = float(np.cbrt(np.prod(self.ct.voxel_size)))
         return max((b for b in BINNINGS if b * size <= 1.1 * footprint_mm), default=1)
+
+    def coverage(self, rays: Rays, pose: Float64[np.ndarray, "4 4"], least_mm: float = 10.0) -> Coverage:
+        """Which rays cross at least `least_mm` of the CT's box, and which of them meet no tissue outside of it."""
+        volume = self.volume(1)
+        voxel_from_world = np.ascontiguousarray((volume.voxel_from_ct @ np.linalg.inv(pose))[:3])
+        return coverage(volume, rays, voxel_from_world, least_mm)
 
     def _casting(
         self,
