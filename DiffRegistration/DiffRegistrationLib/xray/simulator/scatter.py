@@ -4,10 +4,11 @@ Each pencil of the beam scatters in the patient in proportion to its forward-sca
 its primary transmission, and spreads over the detector by a sum of two Gaussians: Ohnesorge, Flohr & Klingenbeck-Regn,
 Eur Radiol 9:563 (1999); Sun & Star-Lack, Phys Med Biol 55:6695 (2010), symmetric kernel of one thickness.
 
-The default exponents and kernel are fits to a photon Monte-Carlo of our own (60 keV, photoelectric, Rayleigh and
-Compton in slabs of 50, 100 … 300 mm of water, 250 mm before the detector, behind a 10:1 grid). The scatter-to-primary
-ratios in a 300 mm field followed the potential within 1 %. Behind 200 mm, 72 % of the scatter spread with σ = 165 mm,
-the rest with 29 mm; without a grid the exponents are the same, and 43 % spread with 330 mm, the rest with 155 mm.
+The default exponents and kernel are rounded fits to a photon Monte-Carlo of our own (docs/make/scatter_monte_carlo.py:
+60 keV, photoelectric, Rayleigh and Compton in slabs of 50, 100 … 300 mm of water, 250 mm before the detector, behind a
+10:1 grid). The scatter-to-primary ratios in a 300 mm field follow the potential within 1 %. Behind 200 mm, 72 % of the
+scatter spread with σ = 168 mm, the rest with 31 mm, both more behind thicker slabs; without a grid the exponents are
+the same within 0.01, and 42 % spread with 331 mm, the rest with 157 mm.
 """
 
 from __future__ import annotations
