@@ -49,6 +49,7 @@ docs: $(VENV)/development
 
 pictures: $(VENV)/development
 	$(PYTHON) docs/make/pictures.py demo-output
+	$(PYTHON) docs/make/simulator.py
 
 results: $(VENV)/peers
 	$(PYTHON) docs/make/results.py

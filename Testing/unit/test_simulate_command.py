@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -211,6 +212,18 @@ def test_inputs_are_not_overwritten_and_nothing_is_left_of_a_failure(
     monkeypatch.setattr("DiffRegistrationLib.xray.simulator.simulation_files.write_pose", full)
     refused(tmp_path, ("simulate", ct, *QUICK, "--seed", "9", "--out", out), "No space left")
     refused(tmp_path, ("simulate", ct, *QUICK, "--out", tmp_path / "new"), "No space left")
+
+
+def test_the_example_of_the_documentation_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    written(tmp_path)
+    write_camera(tmp_path / "camera.json", camera())
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    assert "uint16 (96, 96)" in capsys.readouterr().out
 
 
 def test_the_help_names_the_ranges_that_there_are() -> None:

@@ -1,4 +1,4 @@
-"""What the documentation takes from the code: the command's help and the verdict's limits. `make docs`.
+"""What the documentation takes from the code: the command's help, the verdict's limits, the simulator. `make docs`.
 
 python docs/make/reference.py
 """
@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from DiffRegistrationLib.command_line.main import app
 from DiffRegistrationLib.registration import quality
+from simulator_tables import effects_table, ranges_table
 
 DOCS = Path(__file__).parents[1]
 
@@ -31,10 +32,23 @@ address.
 
 def written() -> dict[Path, str]:
     """Every file with generated text, as it should read."""
-    registration = DOCS / "registration.md"
-    around = re.compile("(<!-- verdict: .*? -->\n).*?(<!-- end of verdict -->)", re.DOTALL)
-    text = around.sub(lambda m: m[1] + verdict() + m[2], registration.read_text(encoding="utf-8"))
-    return {DOCS / "command-line.md": command_line(), registration: text}
+    registration, simulator = DOCS / "registration.md", DOCS / "simulator.md"
+    return {
+        DOCS / "command-line.md": command_line(),
+        registration: _filled(registration, {"verdict": verdict()}),
+        simulator: _filled(simulator, {"effects": effects_table(), "ranges": ranges_table()}),
+    }
+
+
+def _filled(page: Path, parts: dict[str, str]) -> str:
+    """A page's text with each part between its marks, <!-- name: … --> and <!-- end of name -->."""
+    text = page.read_text(encoding="utf-8")
+    for name, part in parts.items():
+        around = re.compile(f"(<!-- {name}: .*? -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        text, found = around.subn(lambda m, part=part: m[1] + part + m[2], text)
+        if found != 1:
+            raise ValueError(f"{page.name} has {found} places for {name}, expected one")
+    return text
 
 
 def verdict() -> str:

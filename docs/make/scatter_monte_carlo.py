@@ -2,12 +2,12 @@
 
 python docs/make/scatter_monte_carlo.py
 
-Takes a minute or two. A pencil of 60 keV photons enters a slab; what leaves it on the other side scattered is collected
+Takes a minute or two. A pencil of 60 keV photons enters a slab; what leaves it scattered on the far side is collected
 on a detector that absorbs everything, behind a gap and, if there is one, a focused grid. Attenuation is NIST's; of it,
-Compton is Klein–Nishina's with electrons that are bound, Rayleigh that of free atoms (International Tables for
-Crystallography C, 6.1.1.4: Gaussians), and the rest is absorbed. At 60 keV Compton is 2 % above and Rayleigh 9 % below
-the tables of Elam, Ravel & Sieber (2002). That water's atoms are not free is left out, as are the bound electrons' own
-motion, fluorescence and polarisation.
+Compton is Klein–Nishina's with bound electrons, Rayleigh that of free atoms (International Tables for Crystallography
+C, 6.1.1.4: Gaussians), and the rest is absorbed. At 60 keV Compton is 2 % above and Rayleigh 9 % below the tables of
+Elam, Ravel & Sieber (2002). That water's atoms are not free is left out, as are the bound electrons' own motion,
+fluorescence and polarisation.
 """
 
 # Compiled code has numpy's older random numbers only.
