@@ -52,7 +52,7 @@ class _Levels:
             footprint = radiograph.camera.pixel_footprint_mm(centre)
             finest = 1
             # Pixels much finer than voxels show nothing that the CT could match.
-            while footprint * finest < 0.7 * voxel and finest < 64:
+            while footprint * finest < 0.6 * voxel and finest < 64:
                 finest *= 2
             coarsest = max(search_binning(radiograph.camera, projector, pose, coarser), finest)
             pyramids.append([2**n for n in range(int(np.log2(coarsest)), int(np.log2(finest)) - 1, -1)])

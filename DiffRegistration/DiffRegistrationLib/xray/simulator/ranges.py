@@ -60,7 +60,7 @@ class Ranges:
     field_turn_deg: Intervals
     bits: tuple[int, ...]
     curves: tuple[Curve, ...]
-    body_below_mm: float = 150.0
+    body_below_mm: float = 300.0
 
 
 TRAINING = Ranges(
