@@ -57,7 +57,7 @@ def test_diffpose_has_its_authors_settings() -> None:
     from DiffRegistrationLib.evaluation.peers.diffpose import DiffPoseSettings
 
     settings = DiffPoseSettings()
-    assert (settings.iterations, settings.image_side) == (500, 256)
+    assert (settings.iterations, settings.image_side) == (250, 256)
     assert (settings.patch_sizes, settings.patch_weights) == ((None, 13), (0.5, 0.5))
     assert (settings.rotation_rate, settings.translation_rate) == (7.5e-3, 7.5)
     assert (settings.rate_factor, settings.rate_interval) == (0.9, 25)

@@ -68,16 +68,14 @@ def edges(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:
     if inner.sum() < 16:
         inner = mask
 
+    def smooth(stack: np.ndarray) -> np.ndarray:
+        return ndimage.gaussian_filter(stack, sigma=(0,) * (stack.ndim - 2) + (1.0, 1.0))
+
+    # Normalised convolution: an average of usable pixels alone, so that the mask draws no edge of its own.
+    weight = np.maximum(smooth(mask.astype(np.float32)), np.float32(1e-3))
+
     def derivatives(stack: np.ndarray) -> np.ndarray:
-        smooth = ndimage.gaussian_filter(stack, sigma=(0,) * (stack.ndim - 2) + (1.0, 1.0))
-        gy, gx = np.gradient(smooth, axis=(-2, -1))
+        gy, gx = np.gradient(smooth(stack * mask) / weight, axis=(-2, -1))
         return np.concatenate([gx[..., inner], gy[..., inner]], axis=-1)
 
-    def within_mask(image: np.ndarray) -> np.ndarray:
-        # Around its mean an image ends softly at the mask: no edge there that the other one lacks.
-        return (image - image[mask].mean()) * mask
-
-    return derivatives(within_mask(xray)), lambda drr, jacobian: (
-        derivatives(within_mask(drr)),
-        derivatives(jacobian * mask),
-    )
+    return derivatives(xray), lambda drr, jacobian: (derivatives(drr), derivatives(jacobian))

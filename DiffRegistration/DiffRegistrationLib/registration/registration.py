@@ -197,14 +197,14 @@ def _result(
 
 
 def _edge_score(projector: Projector, radiographs: Sequence[Radiograph], pose: Float64[np.ndarray, "4 4"]) -> float:
-    """Gradient NCC at about `_JUDGING_FOOTPRINT_MM` per pixel, whatever similarity was optimised."""
+    """How well edges agree at about `_JUDGING_FOOTPRINT_MM` per pixel, whatever similarity was optimised."""
     centre = rigid.transform_points(pose, [projector.ct.centre])[0]
     views = []
     for radiograph in radiographs:
         footprint = radiograph.camera.pixel_footprint_mm(centre)
         binning = int(2 ** max(0, round(np.log2(_JUDGING_FOOTPRINT_MM / footprint))))
         views.append(view_level(radiograph, binning, projector, pose, "gradient-ncc"))
-    return compare_all(views, projector, pose).score
+    return compare_all(views, projector, pose).agreement
 
 
 def _covered(projector: Projector, radiograph: Radiograph, pose: Float64[np.ndarray, "4 4"]) -> float:

@@ -16,8 +16,8 @@ from .similarity import SIMILARITIES, Comparison, Similarity
 
 # Fewer pixels than this cannot tell six parameters apart.
 _LEAST_PIXELS = 64
-# Less than this of what crosses the CT is not enough to go by.
-_LEAST_WHOLE = 0.4
+# Of the rays that cross the CT: fewer than this are not enough to go by, more than that are as good as all.
+_LEAST_WHOLE, _NEARLY_ALL = 0.4, 0.97
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,11 +49,12 @@ class ViewLevel:
 def comparable(rays: Rays, projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> Bool[np.ndarray, "n"]:
     """The rays on which X-ray and DRR must agree: an X-ray shows more than a CT holds.
 
-    Those are the rays whose whole way through the patient the CT knows, unless that leaves too few of those that cross
-    it: a CT may end in tissue on all sides.
+    Those are the rays whose whole way through the patient the CT knows; or all that cross the CT, where only few of
+    them know less, which the robust weights settle, or where too few would be left: a CT may end in tissue all around.
     """
     covered = projector.coverage(rays, pose)
-    return covered.whole if covered.whole.sum() >= _LEAST_WHOLE * covered.crosses.sum() else covered.crosses
+    crossing, whole = int(covered.crosses.sum()), int(covered.whole.sum())
+    return covered.whole if _LEAST_WHOLE * crossing <= whole <= _NEARLY_ALL * crossing else covered.crosses
 
 
 def _nothing_in_view(

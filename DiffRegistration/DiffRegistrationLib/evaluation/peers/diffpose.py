@@ -29,8 +29,9 @@ from .peer_result import PeerResult
 class DiffPoseSettings:
     """DiffPose's settings for DeepFluoro; where each stands is said in brackets (files of the authors' repository)."""
 
-    iterations: int = 500
-    """Adam's steps, all of them taken: no early end; the last pose is kept, not the best [register.py]."""
+    iterations: int = 250
+    """Adam's steps, all of them taken: no early end; the last pose is kept, not the best [the paper; the authors'
+    script takes twice as many, in twice the time: register.py]."""
     image_side: int = 256
     """DeepFluoro's 1436 × 1436 pixels become 256 × 256 [`height` in train.py]; other shapes get as many pixels."""
     patch_sizes: tuple[int | None, ...] = (None, 13)

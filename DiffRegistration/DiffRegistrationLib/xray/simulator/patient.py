@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -27,7 +28,7 @@ class Patient:
 
     def __init__(self, ct: CT, settings: XraySettings, seed: int) -> None:
         self.centre = ct.centre
-        self._voxels = Composition.from_ct(continued_below(ct, settings.body_below_mm))
+        self._voxels = _composition(ct, settings.body_below_mm)
         self._moving = placed(settings.moving_objects, ct, seed)
         self._standing = placed(settings.standing_objects, ct, seed)
 
@@ -44,6 +45,12 @@ class Patient:
             for material, density in areal_densities(solids, source, target).items():
                 total[material] = total[material] + density if material in total else density
         return total
+
+
+@lru_cache(maxsize=1)
+def _composition(ct: CT, body_below_mm: float) -> Composition:
+    """The last one is kept: most X-rays are of the same patient as the one before."""
+    return Composition.from_ct(continued_below(ct, body_below_mm))
 
 
 def placed(objects: Mapping[str, ObjectInBeam], ct: CT, seed: int) -> Sequence[Solids]:
