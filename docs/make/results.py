@@ -2,7 +2,8 @@
 
 python docs/make/results.py
 
-Runs the benchmarks and the demo as a user would and writes down what they print, with date, machine and versions.
+Runs the benchmarks, the demo and the evaluation as a user would and writes down what they print, with date, machine
+and versions. The evaluation takes hours; what of it is finished is kept below evaluation/ and not run again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import tempfile
 import textwrap
 from pathlib import Path
 from typing import Any
+
+import evaluations
 
 PAGE = Path(__file__).parents[1] / "results.md"
 README = Path(__file__).parents[2] / "README.md"
@@ -186,6 +189,7 @@ def main() -> None:
     scout = measured("benchmark", "scout")
     with tempfile.TemporaryDirectory() as folder:
         demo = measured("demo", "--out", folder)
+    evaluated = evaluations.run(measured)
     load = before, os.getloadavg()[0]
     page = f"""# Results
 
@@ -198,6 +202,8 @@ Written by `make results`; run it to measure on your own machine. Every figure i
 {scout_in_words(scout)}
 
 {demo_in_words(demo)}
+
+{evaluations.in_words(evaluated, table)}
 """
     write(page, in_short(projector, scout, demo, load))
 
