@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "evaluation"
-# A run by its folder: the suite and its options. Cases without a start take long, and peers take minutes each: of those
-# a part is run. More can be asked for at any time, since finished cases are kept.
+# A run by its folder: the suite and its options. Cases without a start take long, and peers take minutes each: of
+# those a part is run. More can be asked for at any time, since finished cases are kept.
 RUNS: dict[str, tuple[str, ...]] = {
     "head-ap": ("head-ap", "--start", "near"),
     "head-ap-none": ("head-ap", "--start", "none", "--cases", "25"),
