@@ -24,7 +24,7 @@ def _ray(source, target):
     [
         ((20, -100, 20), (20, 100, 20), True, True),
         ((20, -100, 60), (20, 100, 60), False, False),
-        ((20, -100, 45), (20, 60, -20), True, False),
+        ((20, -60, 79.5), (20, 60, -40.5), True, False),
         ((20, 20, 100), (20, 20, -100), True, False),
         ((5, 20, 100), (5, 20, -100), True, True),
         # Only a corner of 3 mm: too little to speak of.
@@ -39,7 +39,7 @@ def test_a_ray_is_known_whole_when_it_enters_and_leaves_through_air(column, sour
 
 def test_coverage_moves_with_the_ct(column):
     pose = rigid.move_about([20, 20, 20], [0.4, -0.2, 1.0, 5, -3, 8], np.eye(4))
-    rays = _ray((20, -100, 45), (20, 60, -20))
+    rays = _ray((20, -60, 79.5), (20, 60, -40.5))
     moved = Rays(rigid.transform_points(pose, rays.source), rigid.transform_points(pose, rays.target))
     assert not column.coverage(moved, pose).whole[0]
     assert column.coverage(moved, pose).crosses[0]
