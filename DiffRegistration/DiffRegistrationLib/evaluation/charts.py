@@ -72,7 +72,7 @@ def all_charts(outcomes: Sequence[Outcome]) -> list[Chart]:
         raise InputError(
             "The report's charts",
             "the package matplotlib is not installed",
-            "Install it: pip install 'fluororegistration[report]'.",
+            "Install it: pip install 'fluororegistration[evaluation]'.",
         ) from missing
     with matplotlib.rc_context(style()):
         drawn = [Chart(heading, reading, draw(outcomes)) for heading, reading, draw in _CHARTS]

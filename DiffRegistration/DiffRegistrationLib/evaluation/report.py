@@ -105,7 +105,7 @@ def _template() -> jinja2.Template:
         raise InputError(
             "The report",
             "the package jinja2 is not installed",
-            "Install it: pip install 'fluororegistration[report]'.",
+            "Install it: pip install 'fluororegistration[evaluation]'.",
         ) from missing
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
