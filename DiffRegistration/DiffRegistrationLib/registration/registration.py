@@ -27,8 +27,6 @@ _ITERATIONS = (12, 10, 8, 5)
 _BASIN_DEG, _BASIN_MM = 4.0, 8.0
 # Poses kept after the search and after each of the first levels.
 _KEPT_TRUSTED, _KEPT_SEARCHED, _KEPT_WIDE = (6, 2, 2), (16, 4, 2), (64, 12, 4, 2)
-# What a wide search loses in detail, and the first level after it.
-_WIDE_COARSER = 2
 # Level on which verdicts are passed: edges of anatomy show, pixel noise does not.
 _JUDGING_FOOTPRINT_MM = 2.0
 
@@ -43,8 +41,9 @@ class _Levels:
 
     @classmethod
     def of(
-        cls, radiographs: Sequence[Radiograph], projector: Projector, pose: Float64[np.ndarray, "4 4"], coarser: int
+        cls, radiographs: Sequence[Radiograph], projector: Projector, pose: Float64[np.ndarray, "4 4"], wide: bool
     ) -> _Levels:
+        """Many candidates begin where the search left them, few of them with twice its detail."""
         centre = rigid.transform_points(pose, [projector.ct.centre])[0]
         voxel = float(np.cbrt(np.prod(projector.ct.voxel_size)))
         pyramids = []
@@ -54,7 +53,8 @@ class _Levels:
             # Pixels much finer than voxels show nothing that the CT could match.
             while footprint * finest < 0.6 * voxel and finest < 64:
                 finest *= 2
-            coarsest = max(search_binning(radiograph.camera, projector, pose, coarser), finest)
+            searched = search_binning(radiograph.camera, projector, pose)
+            coarsest = max(searched if wide else searched // 2, finest)
             pyramids.append([2**n for n in range(int(np.log2(coarsest)), int(np.log2(finest)) - 1, -1)])
         depth = max(map(len, pyramids))
         return cls(tuple(zip(*[[p[0]] * (depth - len(p)) + p for p in pyramids], strict=True)))
@@ -101,9 +101,8 @@ def register(
     if start.trusted:
         radiographs = [around(r, projector, start.poses[0][1], start.reach_mm) for r in whole]
     cameras = [radiograph.camera for radiograph in radiographs]
-    coarser = _WIDE_COARSER if start.wide else 1
-    levels = _Levels.of(radiographs, projector, start.poses[0][1], coarser)
-    candidates = _searched(projector, radiographs, start, coarser)
+    levels = _Levels.of(radiographs, projector, start.poses[0][1], start.wide)
+    candidates = _searched(projector, radiographs, start)
     kept = _KEPT_TRUSTED if start.trusted else _KEPT_WIDE if start.wide else _KEPT_SEARCHED
     candidates = distinct(candidates, ct.centre, cameras, kept[0], _BASIN_DEG, _BASIN_MM)
     tell("search", None, candidates[0].pose)
@@ -129,7 +128,7 @@ def register(
     return _result(projector, whole, candidates[0], rivals, refinement, began)
 
 
-def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: Start, coarser: int) -> list[Candidate]:
+def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: Start) -> list[Candidate]:
     """All starts with their neighbourhood, placed in plane by correlation; best first after a trusted start itself."""
     tried = []
     for name, pose in start.poses:
@@ -144,7 +143,7 @@ def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: St
                 for turned in orientations_around(moved, centre + depth * beam, start.reach_deg, start.step_deg)
             ]
     given = [Candidate(pose, -1.0, name) for name, pose in start.poses]
-    found = correlate_in_plane(radiographs, projector, tried, start.reach_mm, coarser)
+    found = correlate_in_plane(radiographs, projector, tried, start.reach_mm)
     # Correlation may be drawn away by something brighter than the CT: a trusted start is refined as it is, too.
     return [*given, *found] if start.trusted or not found else found
 

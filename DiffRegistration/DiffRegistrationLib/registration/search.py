@@ -21,7 +21,7 @@ from .views import comparable
 
 # Correlation on images of this many pixels a side finds a head to about its own pixel; more only costs time. A small
 # bone in a large image needs this many for itself.
-_SEARCH_PIXELS, _LEAST_OBJECT_PIXELS = 48, 16
+_SEARCH_PIXELS, _LEAST_OBJECT_PIXELS = 24, 8
 # A match must use this part of what DRR and X-ray could share.
 _LEAST_OVERLAP = 0.4
 
@@ -47,15 +47,12 @@ class _SearchView:
     margin: tuple[int, int]
 
 
-def search_binning(camera: Camera, projector: Projector, pose: Float64[np.ndarray, "4 4"], coarser: int = 1) -> int:
-    """Power of two that brings an image to some 48 pixels a side, but the CT's shadow in it not below 16.
-
-    With `coarser` 2 both are half as many.
-    """
+def search_binning(camera: Camera, projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> int:
+    """Power of two that brings an image to some 24 pixels a side, but the CT's shadow in it not below 8."""
     pixels = camera.project(rigid.transform_points(pose, projector.ct.corners()))
     shadow = float(np.sqrt(np.prod(np.ptp(pixels, axis=0)))) if np.isfinite(pixels).all() else np.inf
-    wanted = round(np.log2(coarser * np.sqrt(np.prod(camera.size)) / _SEARCH_PIXELS))
-    allowed = np.floor(np.log2(max(coarser * shadow / _LEAST_OBJECT_PIXELS, 1)))
+    wanted = round(np.log2(np.sqrt(np.prod(camera.size)) / _SEARCH_PIXELS))
+    allowed = np.floor(np.log2(max(shadow / _LEAST_OBJECT_PIXELS, 1)))
     return int(2 ** max(0, min(wanted, allowed)))
 
 
@@ -130,11 +127,10 @@ def correlate_in_plane(
     projector: Projector,
     starts: Sequence[tuple[Float64[np.ndarray, "4 4"], str]],
     reach_mm: float,
-    coarser: int = 1,
 ) -> list[Candidate]:
     """Each start, moved by at most `reach_mm` to where it correlates best with all views; best first."""
     views = [
-        _search_view(radiograph, search_binning(radiograph.camera, projector, starts[0][0], coarser))
+        _search_view(radiograph, search_binning(radiograph.camera, projector, starts[0][0]))
         for radiograph in radiographs
     ]
     candidates = []

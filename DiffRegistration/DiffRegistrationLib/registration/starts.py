@@ -41,7 +41,7 @@ class Start:
 
     Orientations within `reach_deg` are tried on a grid of `step_deg`, depths `depths_mm` off, in-plane positions
     within `reach_mm`. A trusted start is not questioned by its AP/PA twin; only its surroundings are looked at. A
-    start that is `wide` covers so many poses that they are first looked at in less detail.
+    start that is `wide` covers so many poses that they are first refined in less detail.
     """
 
     poses: tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]
