@@ -104,11 +104,10 @@ def _rows(evaluation: dict[str, Any]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _descriptions(found: dict[str, dict[str, Any]]) -> str:
-    lines = [
-        f"- **{name}** (version {e['version']}, seed {e['seed']}): {e['description']}" for name, e in found.items()
-    ]
-    return "\n".join(lines)
+def _descriptions(shown: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        f"- **{e['suite']}** (version {e['version']}, seed {e['seed']}): {e['description']}" for e in shown
+    )
 
 
 def _goals(evaluation: dict[str, Any]) -> list[tuple[str, ...]]:
