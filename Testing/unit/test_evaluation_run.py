@@ -108,6 +108,7 @@ def test_a_line_that_is_no_outcome_is_refused(tmp_path):
         (["head-ap", "--disturbance", "fog"], "low-dose"),
         (["head-ap", "--start", "far"], "near, none"),
         (["head-biplane", "--peers"], "one cone-beam view"),
+        (["head-ap", "--peers", "--start", "none"], "near the truth"),
         (["wrist", "--subject", "phantom"], "real X-rays"),
         (["skull-scout", "--disturbance", "wires"], "real X-rays"),
     ],

@@ -91,6 +91,10 @@ def evaluate(
             raise InputError(
                 "--peers", f"cannot run on {suite.name}: their recipes know one cone-beam view", "Leave it out."
             )
+        if NEAR not in kinds:
+            raise InputError(
+                "--peers", f"was given with --start {NONE}: they need a pose near the truth", "Leave one out."
+            )
         check_peers_installed()
     run = {
         "suite": suite.name,
