@@ -2,3 +2,5 @@
 
 Data flows one way: file → CT and radiograph → projector → solver → result → transform or report.
 """
+
+__version__ = "0.1.0"

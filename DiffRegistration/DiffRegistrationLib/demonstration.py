@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float64, UInt16
@@ -26,9 +27,13 @@ from .xray.geometry import PinholeCamera, rigid
 from .xray.geometry.c_arm import c_arm_camera
 from .xray.projector import Projector
 
+if TYPE_CHECKING:
+    from .training.trainer import Progress
+
 Say = Callable[[str], None]
 
 _SEED = 20240607
+_TRAINING_SECONDS = 60.0
 # Photons that reach an empty pixel: a low-dose fluoroscopy frame.
 _PHOTONS = 5000.0
 # Leaves room below the end of 16 bits, so that no pixel counts as burnt out.
@@ -41,7 +46,7 @@ _SCATTER, _SCATTER_REACH_PIXELS = 0.1, 40.0
 class Case:
     """One registration of the demo: `subject` says whose CT it is.
 
-    `error` is how far the pose is from the truth: known to the last digit for simulated X-rays, for a real one the
+    `error` is how far the pose is from the `truth`: known to the last digit for simulated X-rays, for a real one the
     pose that the scanner wrote into the files.
     """
 
@@ -53,6 +58,7 @@ class Case:
     result: RegistrationResult
     error: PoseError
     report: Path
+    truth: Float64[np.ndarray, "4 4"]
 
 
 def simulated_views(out: Path, say: Say) -> Iterator[Case]:
@@ -96,7 +102,37 @@ def simulated_views(out: Path, say: Say) -> Iterator[Case]:
         folder = out / name.lower().replace(" ", "-")
         result = register_files(ct_path, xrays, output=folder, start=start)
         off = pose_error(result.pose, truth, ct.corners(0.5), ct.centre, camera)
-        yield Case(name, subject, ct_path, xrays, True, result, off, folder / "report.html")
+        yield Case(name, subject, ct_path, xrays, True, result, off, folder / "report.html", truth)
+
+
+def from_network(seen: Case, out: Path, say: Say, tell: Callable[[Progress], None]) -> Iterator[Case]:
+    """A network that learns the head for a minute, then the view of `seen` again, of which nothing at all is told.
+
+    Nothing where torch is absent. `tell` is told how the training goes.
+    """
+    try:
+        from .training.preset import preset_named
+        from .training.recipe import DEFAULT_RECIPE, recipe_named
+        from .training.trainer import Budget
+        from .training.training_state import state_path
+        from .training.workflow import train
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        say("The pose network is left out: it needs torch (pip install torch).")
+        return
+    model = out / "head.pt"
+    # The demo shows the learning anew each time.
+    for old in (model, state_path(model)):
+        old.unlink(missing_ok=True)
+    say(f"A network learns for {_TRAINING_SECONDS:.0f} s how this head looks from the front")
+    ct, preset, recipe = read_ct(seen.ct), preset_named("head-ap"), recipe_named(DEFAULT_RECIPE)
+    train(ct, model, preset=preset, recipe=recipe, budget=Budget(seconds=_TRAINING_SECONDS), tell=tell)
+    say("Simulated AP from the network: nothing is told at all")
+    folder = out / "simulated-ap-from-network"
+    result = register_files(seen.ct, seen.xrays, output=folder, start=str(model))
+    off = pose_error(result.pose, seen.truth, ct.corners(0.5), ct.centre, seen.xrays[0].read().camera)
+    yield replace(seen, name="simulated AP from network", result=result, error=off, report=folder / "report.html")
 
 
 def real_scout(out: Path, say: Say) -> Iterator[Case]:
@@ -112,7 +148,9 @@ def real_scout(out: Path, say: Say) -> Iterator[Case]:
     result = register_files(ct_path, [xray], output=folder, start="lateral")
     ct = read_ct(ct_path)
     off = pose_error(result.pose, np.eye(4), ct.corners(0.5), ct.centre, xray.read().camera)
-    yield Case("real lateral", "plastic skull", ct_path, (xray,), False, result, off, folder / "report.html")
+    yield Case(
+        "real lateral", "plastic skull", ct_path, (xray,), False, result, off, folder / "report.html", np.eye(4)
+    )
 
 
 def _head(out: Path) -> tuple[str, Path, CT]:

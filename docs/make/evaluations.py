@@ -19,8 +19,8 @@ RUNS: dict[str, tuple[str, ...]] = {
     "head-wide": ("head-wide",),
     "skull-scout": ("skull-scout",),
     "wrist": ("wrist",),
-    "peers": ("head-ap", "--start", "near", "--cases", "5", "--peers", "--peer-cases", "5"),
-    "robustness": ("head-ap", "--start", "near", "--cases", "20", "--robustness", "20"),
+    "peers": ("head-ap", "--start", "near", "--cases", "3", "--peers", "--peer-cases", "3"),
+    "robustness": ("head-ap", "--start", "near", "--cases", "12", "--robustness", "12"),
 }
 # Runs that are shown by tables of their own.
 _APART = ("peers", "robustness")

@@ -41,3 +41,53 @@ def scout(
     with input_errors_end_the_command(as_json), console.status("Registering…") as status:
         content = benchmark.run(starts, status.update)
     _show(content, as_json)
+
+
+SubjectOption = Annotated[
+    str, typer.Option("--subject", help="Whose CT is learnt: visible-human, or phantom, which needs no data.")
+]
+
+
+@app.command("training")
+def training(
+    recipe: Annotated[list[str] | None, typer.Option("--recipe", help="A recipe to compare; may be repeated.")] = None,
+    loss: Annotated[
+        list[str] | None, typer.Option("--loss", help="A loss to compare in the default recipe; may be repeated.")
+    ] = None,
+    minutes: Annotated[float, typer.Option("--minutes", help="How long each is trained.")] = 8.0,
+    preset: Annotated[str, typer.Option("--preset", help="The views.")] = "head-ap",
+    subject: SubjectOption = "visible-human",
+    as_json: JsonOption = False,
+) -> None:
+    """Error of pose networks against training time: all recipes, or those and the losses that are named."""
+    with input_errors_end_the_command(as_json), console.status("Training…") as status:
+        from ..benchmarks import training as benchmark
+
+        chosen = benchmark.compared(recipe or ([] if loss else benchmark.RECIPES_OF_NETWORKS), loss or [])
+        content = benchmark.run(chosen, minutes, subject=subject, preset=preset, tell=status.update)
+    if not as_json:
+        for name, one in content["trainings"].items():
+            last = one["milestones"][-1]["validation"]
+            console.print(
+                f"{name}: {last['distance_mm']:.1f} mm, {last['rotation_deg']:.1f}° after {one['steps']} steps, "
+                f"{one['images_per_second']:.0f} images/s",
+                soft_wrap=True,
+                markup=False,
+            )
+        return
+    _show(content, as_json)
+
+
+@app.command("interruptions")
+def interruptions(
+    minutes: Annotated[float, typer.Option("--minutes", help="How long each of two is trained.")] = 4.0,
+    kills: Annotated[int, typer.Option("--kills", min=1, help="How often the first is killed.")] = 10,
+    subject: SubjectOption = "visible-human",
+    as_json: JsonOption = False,
+) -> None:
+    """A training that is killed at random moments and gone on with, beside one that is not."""
+    with input_errors_end_the_command(as_json), console.status("Training…") as status:
+        from ..benchmarks import interruptions as benchmark
+
+        content = benchmark.run(minutes, kills, subject=subject, tell=status.update)
+    _show(content, as_json)

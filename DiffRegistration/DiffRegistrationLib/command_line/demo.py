@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,24 +13,24 @@ from .output import FAILED, JsonOption, console, input_errors_end_the_command, p
 
 if TYPE_CHECKING:
     from ..demonstration import Case
+    from ..training.trainer import Progress
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for X-rays, poses and reports.")]
 
 
 def demo(out: OutOption = Path("demo-output"), as_json: JsonOption = False) -> None:
-    """Register a head CT to simulated AP and lateral X-rays, position unknown, and a real skull where there is one.
+    """Register a head CT to simulated X-rays, also from a network trained in a minute, and to a real one if at hand.
 
     The CT, X-rays and camera files stay in the folder, to be registered again by hand. Exit code 1 if one failed.
     """
-    from ..demonstration import real_scout, simulated_views
 
     def say(text: str) -> None:
         console.print(text, soft_wrap=True, markup=False)
 
     cases = []
     waiting = "Working… the first run on a machine takes some 20 s longer"
-    with input_errors_end_the_command(as_json), console.status(waiting):
-        for case in chain(simulated_views(out, say), real_scout(out, say)):
+    with input_errors_end_the_command(as_json), console.status(waiting) as status:
+        for case in _all_cases(out, say, status.update):
             cases.append(case)
             say(f"  {case.result.verdict.value} after {case.result.seconds:.1f} s; {_error_in_words(case)}")
     _tell(cases)
@@ -39,6 +38,22 @@ def demo(out: OutOption = Path("demo-output"), as_json: JsonOption = False) -> N
         print_json({"cases": [_as_dict(case) for case in cases]})
     if any(case.result.verdict == "failed" for case in cases):
         raise typer.Exit(FAILED)
+
+
+def _all_cases(out: Path, say: Callable[[str], None], tell: Callable[[str], None]) -> Iterator[Case]:
+    from ..demonstration import from_network, real_scout, simulated_views
+
+    def told(progress: Progress) -> None:
+        v = progress.validation
+        off = "" if v is None else f", so far off by {v.distance_mm:.0f} mm and {v.rotation_deg:.0f}°"
+        tell(f"Learning: {progress.seconds_left:.0f} s left{off}")
+
+    simulated = list[Case]()
+    for case in simulated_views(out, say):
+        simulated.append(case)
+        yield case
+    yield from from_network(simulated[0], out, say, told)
+    yield from real_scout(out, say)
 
 
 def _error_in_words(case: Case) -> str:

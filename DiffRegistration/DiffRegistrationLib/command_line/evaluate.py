@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..xray.errors import InputError
 from .output import JsonOption, console, input_errors_end_the_command, print_json, say
 
 if TYPE_CHECKING:
@@ -29,12 +30,19 @@ def evaluate(
     ] = None,
     cases: Annotated[int | None, typer.Option("--cases", min=1, help="Only the first so many cases.")] = None,
     start: Annotated[
-        list[str] | None, typer.Option("--start", help="Only this kind of start: near, none. May be repeated.")
+        list[str] | None,
+        typer.Option("--start", help="Only this kind of start: near, none, network. May be repeated."),
     ] = None,
     peers: Annotated[bool, typer.Option("--peers", help="Run DiffPose's and xvr's recipes beside ours.")] = False,
     peer_cases: Annotated[
         int, typer.Option("--peer-cases", min=1, help="How many cases the peers get; minutes each.")
     ] = 10,
+    network_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--network-minutes", help="Also from a pose network, trained for so long on the suite's CT first."
+        ),
+    ] = None,
     disturbance: Annotated[
         str, typer.Option("--disturbance", help="Something else wrong with the X-rays; a wrong name lists them.")
     ] = "none",
@@ -52,6 +60,8 @@ def evaluate(
     from ..evaluation.suites import suite_named
 
     with input_errors_end_the_command(as_json):
+        if network_minutes is not None and not network_minutes > 0:
+            raise InputError("--network-minutes", f"expected more than 0, got {network_minutes:g}", "8 are enough.")
         who = suite_named(suite).subject or subject or DEFAULT_SUBJECT
         folder = out or Path("evaluation") / "-".join([suite, who, *([disturbance] if disturbance != "none" else [])])
         with console.status(f"Opening {suite}…") as status:
@@ -63,6 +73,7 @@ def evaluate(
                 cases=cases,
                 starts=start,
                 peer_cases=peer_cases if peers else 0,
+                network_minutes=network_minutes,
                 tell=status.update,
             )
             rows: list[RobustnessRow] = []
@@ -73,7 +84,9 @@ def evaluate(
                 from ..evaluation.pages import write_page
 
                 status.update("Drawing the report…")
-                command = _command(suite, subject, cases, start, peer_cases if peers else 0, disturbance, robustness)
+                command = _command(
+                    suite, subject, cases, start, peer_cases if peers else 0, network_minutes, disturbance, robustness
+                )
                 write_page(folder / "report.html", evaluation, command, rows)
     if as_json:
         print_json(evaluation.as_dict(rows))
@@ -113,6 +126,7 @@ def _command(
     cases: int | None,
     start: list[str] | None,
     peer_cases: int,
+    network_minutes: float | None,
     disturbance: str,
     robustness: int,
 ) -> str:
@@ -123,6 +137,7 @@ def _command(
     for kind in start or []:
         words += ["--start", kind]
     words += ["--peers", "--peer-cases", str(peer_cases)] if peer_cases else []
+    words += ["--network-minutes", f"{network_minutes:g}"] if network_minutes else []
     words += ["--disturbance", disturbance] if disturbance != "none" else []
     words += ["--robustness", str(robustness)] if robustness else []
     return shlex.join([*words, "--html"])

@@ -17,6 +17,7 @@ from .info import info
 from .output import BAD_INPUT, print_json
 from .register import register
 from .simulate import simulate
+from .train import train
 
 
 class _Verbs(TyperGroup):
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.command("info")(info)
 app.command("drr")(drr)
+app.command("train")(train)
 app.command("register")(register)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

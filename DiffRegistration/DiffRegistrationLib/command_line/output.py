@@ -33,7 +33,7 @@ def say(text: str, *, label: str = "", style: str = "") -> None:
 
 def print_json(content: dict[str, Any]) -> None:
     """One JSON object on stdout; numbers that JSON does not have (NaN, infinity) are null."""
-    sys.stdout.write(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+    sys.stdout.write(json.dumps(finite(content), indent=2, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
@@ -72,9 +72,10 @@ def tell(error: InputError | OSError | MemoryError) -> dict[str, str]:
     return {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
 
 
-def _finite(content: Any) -> Any:
+def finite(content: Any) -> Any:
+    """`content` with null for the numbers that JSON does not have."""
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -30,7 +30,8 @@ def register(
     xrays: Annotated[list[Path], typer.Argument(help="X-ray images; several share one pose.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for pose, DRR and report.")] = Path("registration"),
     start: Annotated[
-        str, typer.Option("--start", help=f"Where to begin: {', '.join(START_NAMES)}, or a pose file.")
+        str,
+        typer.Option("--start", help=f"Where to begin: {', '.join(START_NAMES)}, a pose file, or a network (.pt)."),
     ] = "auto",
     camera: CameraOption = None,
     sdd: SddOption = None,

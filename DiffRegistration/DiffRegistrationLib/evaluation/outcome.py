@@ -8,18 +8,18 @@ from typing import Any, Self
 
 from ..registration.metrics import GROSS_FAILURE_MM
 
-OURS = "ours"
-NEAR, NONE = "near", "none"
+OURS, NETWORK_ALONE = "ours", "network alone"
+NEAR, NONE, NETWORK = "near", "none", "network"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One registration: of which case, by which method, from which kind of start, how far off, how long it took.
 
-    `start` is "near" (a pose drawn around the truth) or "none" (nothing told); the distances of the start are None for
-    the latter. Errors are those of `metrics.PoseError`, of several views the mean of `mpe_mm` and `mrpe_mm`; None
-    where there is no truth for them. `verdict` and `reason` are None for methods that pass none. Poses are 4×4
-    world_from_ct (RAS mm).
+    `start` is "near" (a pose drawn around the truth), "none" (nothing told) or "network" (nothing told but what a
+    trained network says); the distances of the start are None where there is none. Errors are those of
+    `metrics.PoseError`, of several views the mean of `mpe_mm` and `mrpe_mm`; None where there is no truth for them.
+    `verdict` and `reason` are None for methods that pass none. Poses are 4×4 world_from_ct (RAS mm).
     """
 
     case: int

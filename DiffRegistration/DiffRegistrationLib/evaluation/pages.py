@@ -49,7 +49,7 @@ def _worst(evaluation: Evaluation) -> list[WorstCase]:
     shown = []
     for outcome in chosen.values():
         case = bench.case(outcome.case)
-        start = case.start if outcome.start == NEAR else None
+        start = case.start if outcome.start == NEAR else None  # a network's pose is not kept
         truth = np.array(outcome.truth)
         assert np.allclose(case.truth, truth), "the case is not the one that was run"
         shown.append(worst_case(bench.projector, case.radiographs, outcome, start))

@@ -14,7 +14,7 @@ from ..xray.files.atomic import atomic_write
 from .outcome import Outcome
 
 # A change in any of these may change an outcome.
-_ENGINE = ("evaluation", "registration", "xray")
+_ENGINE = ("evaluation", "pose_network", "registration", "training", "xray")
 
 
 def engine_fingerprint() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from ..xray.simulator.ranges import EVALUATION
 from .case import Bench, Case, errors, start_distance
 from .comparison import compared
 from .disturbances import NOTHING, disturbance_named
-from .outcome import NEAR, NONE, OURS, Outcome
+from .network_under_test import NetworkUnderTest
+from .outcome import NEAR, NETWORK, NETWORK_ALONE, NONE, OURS, Outcome
 from .peers import PEERS, check_peers_installed
 from .record import Record, engine_fingerprint
 from .robustness import RobustnessRow
@@ -74,18 +75,21 @@ def evaluate(
     cases: int | None = None,
     starts: Sequence[str] | None = None,
     peer_cases: int = 0,
+    network_minutes: float | None = None,
     tell: Tell = lambda _: None,
 ) -> Evaluation:
     """Run `suite_name`, or go on with it, keeping outcomes below `folder`.
 
     `subject` is whose X-rays are simulated, `cases` how many of the suite's are run (all), `starts` which of its kinds
-    of start (all), `peer_cases` how many of them the peers run too. The sums are over the cases asked for, also where
-    the folder holds more. InputError for names that do not exist, for what the suite cannot do, and for absent data.
+    of start (all), `peer_cases` how many of them the peers run too; `network_minutes` adds starts from a pose network
+    that is trained for so long first, on the CT that is registered, and is kept in the folder. The sums are over the
+    cases asked for, also where the folder holds more. InputError for names that do not exist, for what the suite
+    cannot do, and for absent data.
     """
     suite = suite_named(suite_name)
     disturbance_named(disturbance)
     subject = _subject(suite, subject, disturbance)
-    kinds = _starts(suite, starts)
+    kinds = _starts(suite, starts, network_minutes)
     if peer_cases:
         if not suite.peers:
             raise InputError(
@@ -103,12 +107,17 @@ def evaluate(
         "disturbance": disturbance,
         "ranges": EVALUATION.name,
         "program": engine_fingerprint(),
+        **({"network_minutes": network_minutes} if NETWORK in kinds else {}),
     }
     bench = suite.bench(subject, disturbance)
     record = Record(folder, run)
     count = min(cases or suite.cases, suite.cases)
     wanted = _wanted(suite, count, kinds, peer_cases)
-    _run(bench, record, wanted, tell)
+    network = None
+    if NETWORK in kinds:
+        assert suite.preset is not None and network_minutes is not None
+        network = NetworkUnderTest(bench.projector.ct, suite.preset, folder, network_minutes, tell)
+    _run(bench, record, wanted, network, tell)
     asked = set(wanted)
     outcomes = [o for o in record.outcomes if (o.case, o.method, o.start) in asked]
     outcomes.sort(key=lambda o: (o.method != OURS, o.method, kinds.index(o.start), o.case))
@@ -127,11 +136,16 @@ def _subject(suite: Suite, subject: str | None, disturbance: str) -> str:
     return suite.subject
 
 
-def _starts(suite: Suite, starts: Sequence[str] | None) -> tuple[str, ...]:
+def _starts(suite: Suite, starts: Sequence[str] | None, network_minutes: float | None) -> tuple[str, ...]:
+    if network_minutes is not None and suite.preset is None:
+        raise InputError("--network-minutes", f"was given, but no preset is for {suite.name}", "Leave it out.")
+    known = (*suite.starts, *([NETWORK] if network_minutes is not None else []))
     for start in starts or ():
-        if start not in suite.starts:
-            raise InputError(f"start {start!r}", f"{suite.name} has none", f"Use one of {', '.join(suite.starts)}.")
-    return tuple(start for start in suite.starts if starts is None or start in starts)
+        if start == NETWORK and suite.preset is not None and network_minutes is None:
+            raise InputError("--start network", "needs a network", "Say how long to train it with --network-minutes.")
+        if start not in known:
+            raise InputError(f"start {start!r}", f"{suite.name} has none", f"Use one of {', '.join(known)}.")
+    return tuple(start for start in known if starts is None or start in starts)
 
 
 Key = tuple[int, str, str]
@@ -143,14 +157,16 @@ def _wanted(suite: Suite, count: int, kinds: Sequence[str], peer_cases: int) -> 
     for number in range(1, count + 1):
         for kind in kinds:
             # Of one real X-ray there is one case with no start.
-            if kind == NEAR or suite.draw is not None or number == 1:
+            if kind != NONE or suite.draw is not None or number == 1:
                 keys.append((number, OURS, kind))
+            if kind == NETWORK:
+                keys.append((number, NETWORK_ALONE, kind))
         if number <= peer_cases and NEAR in kinds:
             keys += [(number, peer, NEAR) for peer in PEERS]
     return keys
 
 
-def _run(bench: Bench, record: Record, wanted: Sequence[Key], tell: Tell) -> None:
+def _run(bench: Bench, record: Record, wanted: Sequence[Key], network: NetworkUnderTest | None, tell: Tell) -> None:
     missing: dict[int, list[Key]] = {}
     for key in wanted:
         if not record.has(*key):
@@ -166,12 +182,15 @@ def _run(bench: Bench, record: Record, wanted: Sequence[Key], tell: Tell) -> Non
             warm = True
         for _, method, start in keys:
             tell(f"{done} of {len(wanted)} done; case {number}: {method}, start {start}")
-            record.add(_registered(bench, case, method, start))
+            record.add(_registered(bench, case, method, start, network))
             done += 1
 
 
-def _registered(bench: Bench, case: Case, method: str, kind: str) -> Outcome:
+def _registered(bench: Bench, case: Case, method: str, kind: str, network: NetworkUnderTest | None) -> Outcome:
     ct = bench.projector.ct
+    if kind == NETWORK:
+        assert network is not None
+        return _from_network(bench, case, method, network)
     verdict: str | None = None
     reason: str | None = None
     if method == OURS:
@@ -182,6 +201,24 @@ def _registered(bench: Bench, case: Case, method: str, kind: str) -> Outcome:
         found = PEERS[method](ct, case.radiographs, case.start)
         pose, seconds = found.pose, found.seconds
     return outcome_of(bench, case, method, kind, pose, seconds, verdict, reason)
+
+
+def _from_network(bench: Bench, case: Case, method: str, network: NetworkUnderTest) -> Outcome:
+    """The network's pose itself, or what the solver makes of it; seconds count from the image."""
+    said = network.start(case.radiographs)
+    if method == NETWORK_ALONE:
+        return outcome_of(bench, case, method, NETWORK, said.pose, said.seconds, None, None)
+    result = register(bench.projector, case.radiographs, said.start)
+    return outcome_of(
+        bench,
+        replace(case, start=said.pose),
+        method,
+        NETWORK,
+        result.pose,
+        said.seconds + result.seconds,
+        result.verdict.value,
+        result.reason,
+    )
 
 
 def outcome_of(
@@ -199,7 +236,7 @@ def outcome_of(
     # A method that was lost in NaN has found nothing better than its start.
     found = pose if np.isfinite(pose).all() else case.start
     off = errors(case, found, ct, bench.targets)
-    begun = None if kind == NONE else start_distance(case, ct, bench.targets)
+    begun = None if kind == NONE or method == NETWORK_ALONE else start_distance(case, ct, bench.targets)
     return Outcome(
         case=case.number,
         method=method,
@@ -227,11 +264,16 @@ def _summed_up(suite: Suite, subject: str, disturbance: str, outcomes: Sequence[
     targets = []
     # The figures asked for are those of the suite as it is.
     for goal in suite.goals if disturbance == NOTHING else ():
-        found = summaries.get(f"{OURS}, {goal.start}")
+        found = summaries.get(f"{goal.method}, {goal.start}")
         value = None if found is None else dict(found)[goal.key]
         if isinstance(value, int | float):
             targets.append(Target(goal.name, goal.wanted, float(value), goal.unit, goal.at_least))
-    packages = ("fluororegistration", "numpy", "numba", *(("torch", "nanodrr") if comparisons else ()))
+    packages = (
+        "fluororegistration",
+        "numpy",
+        "numba",
+        *(("torch", "nanodrr") if comparisons else ("torch",) if f"{OURS}, {NETWORK}" in grouped else ()),
+    )
     return Evaluation(
         suite, subject, disturbance, tuple(outcomes), summaries, comparisons, tuple(targets), machine(*packages)
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..xray.errors import InputError
 from . import views
 from .case import Bench
-from .outcome import NEAR, NONE
+from .outcome import NEAR, NETWORK, NETWORK_ALONE, NONE, OURS
 from .real_benches import ScoutBench, WristBench
 from .simulated_bench import SimulatedBench
 from .subjects import subject_named
@@ -16,7 +16,7 @@ from .subjects import subject_named
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure asked for: `key` of a summary of ours from `start`, at most `wanted`, or at least if `at_least`."""
+    """A figure asked for: `key` of `method`'s summary from `start`, at most `wanted`, or at least if `at_least`."""
 
     name: str
     start: str
@@ -24,6 +24,7 @@ class Goal:
     wanted: float
     unit: str = ""
     at_least: bool = False
+    method: str = OURS
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Suite:
 
     `starts` are the kinds of start, the one that heads the figures first. `draw` places the views of a simulated
     suite; `open_real` opens a suite of real X-rays, of which `subject` is the only one. `peers` says whether the
-    peers' recipes, which know one pinhole view, can run on it.
+    peers' recipes, which know one pinhole view, can run on it; `preset` is what a pose network for it is trained on.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Suite:
     open_real: Callable[[int], Bench] | None = None
     subject: str | None = None
     peers: bool = False
+    preset: str | None = None
 
     def bench(self, subject: str, disturbance: str) -> Bench:
         """Its cases. InputError for an unknown subject, and where data is absent."""
@@ -62,6 +64,18 @@ def _one_view_goals(start: str = NEAR) -> tuple[Goal, ...]:
         Goal("under 2 mm", start, "under_2mm", 0.97, at_least=True),
         Goal("gross failures", start, "gross_failure_rate", 0.01),
         Goal("median time", start, "median_seconds", 1.0, " s"),
+    )
+
+
+def _network_goals(under_2mm: bool = False) -> tuple[Goal, ...]:
+    """From a network that was told nothing: alone, and after the solver."""
+    if under_2mm:
+        return (Goal("under 2 mm, start network", NETWORK, "under_2mm", 0.95, at_least=True),)
+    return (
+        Goal("median mTRE of the network alone", NETWORK, "median_mtre_mm", 6.0, " mm", method=NETWORK_ALONE),
+        Goal("median mTRE, start network", NETWORK, "median_mtre_mm", 0.7, " mm"),
+        Goal("gross failures, start network", NETWORK, "gross_failure_rate", 0.01),
+        Goal("median time, start network", NETWORK, "median_seconds", 1.0, " s"),
     )
 
 
@@ -88,9 +102,10 @@ SUITES: Mapping[str, Suite] = {
             101,
             100,
             (NEAR, NONE),
-            _one_view_goals() + _verdict_goals(NEAR, NONE),
+            _one_view_goals() + _network_goals() + _verdict_goals(NEAR, NONE, NETWORK),
             views.ap,
             peers=True,
+            preset="head-ap",
         ),
         Suite(
             "head-lateral",
@@ -99,9 +114,10 @@ SUITES: Mapping[str, Suite] = {
             102,
             100,
             (NEAR, NONE),
-            _verdict_goals(NEAR, NONE),
+            _network_goals() + _verdict_goals(NEAR, NONE, NETWORK),
             views.lateral,
             peers=True,
+            preset="head-lateral",
         ),
         Suite(
             "head-wide",
@@ -114,10 +130,12 @@ SUITES: Mapping[str, Suite] = {
             (
                 Goal("under 2 mm", NONE, "under_2mm", 0.9, at_least=True),
                 Goal("median time", NONE, "median_seconds", 15.0, " s"),
-                *_verdict_goals(NONE, NEAR),
+                *_network_goals(under_2mm=True),
+                *_verdict_goals(NONE, NEAR, NETWORK),
             ),
             views.wide,
             peers=True,
+            preset="head-wide",
         ),
         Suite(
             "head-biplane",

@@ -15,15 +15,9 @@ from jaxtyping import Float64
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.geometry import Camera, PinholeCamera, ScanningSlitCamera, rigid
+from ..xray.geometry.named_views import VIEW_BEAMS, rotation_of_view
 from ..xray.radiograph import Radiograph, WorldFrame
 
-# Where the beam goes in the patient's RAS axes, for each view.
-VIEW_BEAMS = {
-    "ap": (0.0, -1.0, 0.0),
-    "pa": (0.0, 1.0, 0.0),
-    "left-lateral": (-1.0, 0.0, 0.0),
-    "right-lateral": (1.0, 0.0, 0.0),
-}
 _GROUPS = {"frontal": ("ap", "pa"), "lateral": ("left-lateral", "right-lateral")}
 START_NAMES = ("auto", *VIEW_BEAMS, *_GROUPS, "any")
 
@@ -100,11 +94,8 @@ def _depth_of_patient(camera: Camera) -> float:
 
 def pose_of_view(view: str, ct: CT, camera: Camera) -> Float64[np.ndarray, "4 4"]:
     """Pose (world_from_ct) that shows the CT's centre in the middle of the image, seen as `view`, head up."""
-    beam = np.array(VIEW_BEAMS[view])
-    down = np.array([0.0, 0.0, -1.0])
-    camera_from_ct = np.stack([np.cross(down, beam), down, beam])
     world_from_camera = rigid.inverse(camera.camera_from_world)
-    rotation = world_from_camera[:3, :3] @ camera_from_ct
+    rotation = world_from_camera[:3, :3] @ rotation_of_view(view)
     middle = camera.back_project(_middle(camera), _depth_of_patient(camera))[0]
     return rigid.rigid(rotation, middle - rotation @ ct.centre)
 

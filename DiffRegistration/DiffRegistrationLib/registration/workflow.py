@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from .result import RegistrationResult
 from .similarity import SIMILARITIES
 from .starts import START_NAMES, Start, start_from_name, start_from_pose
 
+# What a trained network's file ends in.
+MODEL_SUFFIX = ".pt"
 # Six numbers of a pose ask for some structure: a square of 16 pixels is the least that can show it.
 _FEWEST_PIXELS = 256
 # Rays by which a start is judged to show the CT.
@@ -47,41 +49,63 @@ def register_files(
 ) -> RegistrationResult:
     """Register the CT at `ct` (file or DICOM folder) to X-ray files and write everything into `output`.
 
-    `start` is one of `START_NAMES` or the path of a pose file. Written are pose.tfm and pose.h5 (3D Slicer),
-    pose.json, drr-1.nrrd … in the X-rays' geometry, result.json and report.html, after all reading and solving: bad
-    input leaves nothing behind. InputError says what is wrong and what to do.
+    `start` is one of `START_NAMES`, or the path of a pose or of a trained network. Written are pose.tfm and pose.h5
+    (3D Slicer), pose.json, drr-1.nrrd … in the X-rays' geometry, result.json and report.html, after all reading and
+    solving: bad input leaves nothing behind. InputError says what is wrong and what to do.
     """
     views = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not views:
         raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
     if similarity not in SIMILARITIES:
         raise InputError(f"similarity {similarity!r}", "is not known", f"Use one of {', '.join(SIMILARITIES)}.")
-    given_pose = None if start in START_NAMES else _given_pose(start)
+    file = None if start in START_NAMES else _start_file(start)
     check_folder_for_writing(output)
     _refuse_overwriting(output, views)
     radiographs = [view.read() for view in views]
     loaded = read_ct(ct, series=series)
     radiographs = [_told_apart(r, view.path, ct, series) for r, view in zip(radiographs, views, strict=True)]
     _check_shared_world(radiographs)
-    chosen = start_from_name(start, loaded, radiographs) if given_pose is None else given_pose
+    chosen = file.start(loaded, radiographs) if file else start_from_name(start, loaded, radiographs)
     projector = Projector(loaded)
     for radiograph, view in zip(radiographs, views, strict=True):
         _check_pixels(radiograph, view.path)
         _check_in_view(radiograph, view.path, projector, chosen)
     result = register(projector, radiographs, chosen, similarity=similarity, watch=watch)
-    write_result(output, loaded, radiographs, result)
+    write_result(output, loaded, radiographs, result, network=file.network if file else None)
     return result
 
 
-def _given_pose(start: str) -> Start:
+@dataclass(frozen=True)
+class _StartFile:
+    """A file named as start, already read: what it says once CT and X-rays are read, too; a network's metadata."""
+
+    start: Callable[[CT, Sequence[Radiograph]], Start]
+    network: Mapping[str, Any] | None = None
+
+
+def _start_file(start: str) -> _StartFile:
     path = Path(start)
     if not path.exists():
         raise InputError(
             f"start {start!r}",
-            "is neither the name of a start nor a pose file",
-            f"Use one of {', '.join(START_NAMES)}, or the path of a .tfm, .h5 or .json pose.",
+            "is neither the name of a start nor a file",
+            f"Use one of {', '.join(START_NAMES)}, the path of a .tfm, .h5 or .json pose, or of a {MODEL_SUFFIX} "
+            "network.",
         )
-    return start_from_pose(read_pose(path), f"pose file {path.name}")
+    if path.suffix != MODEL_SUFFIX:
+        pose = start_from_pose(read_pose(path), f"pose file {path.name}")
+        return _StartFile(lambda ct, radiographs: pose)
+    # Only here, as it takes torch.
+    from ..pose_network.model_file import read_model
+    from .network_start import start_from_network
+
+    trained = read_model(path)
+
+    def from_network(ct: CT, radiographs: Sequence[Radiograph]) -> Start:
+        trained.check_knows(ct, path)
+        return start_from_network(trained, ct, radiographs)
+
+    return _StartFile(from_network, trained.metadata)
 
 
 def _refuse_overwriting(output: Path, views: Sequence[XrayFile]) -> None:
@@ -171,11 +195,24 @@ def result_as_dict(result: RegistrationResult) -> dict[str, Any]:
 
 
 def write_result(
-    folder: Path, ct: CT, radiographs: Sequence[Radiograph], result: RegistrationResult, title: str = "Registration"
+    folder: Path,
+    ct: CT,
+    radiographs: Sequence[Radiograph],
+    result: RegistrationResult,
+    title: str = "Registration",
+    network: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write pose, DRRs, result.json and report.html: all of them or, after an error, none."""
+    """Write pose, DRRs, result.json and report.html: all of them or, after an error, none.
+
+    `network` is the metadata of the network that the registration began from.
+    """
     from ..report import write_report
 
+    section = None
+    if network is not None:
+        from ..report.network_section import network_section
+
+        section = network_section(network)
     with written_together(folder) as together:
         for suffix in (".tfm", ".h5", ".json"):
             write_pose(together / f"pose{suffix}", result.pose)
@@ -184,5 +221,10 @@ def write_result(
         with atomic_write(together / "result.json") as temporary:
             temporary.write_text(json.dumps(result_as_dict(result), indent=2) + "\n", encoding="utf-8")
         write_report(
-            together / "report.html", radiographs=radiographs, result=result, ct_provenance=ct.provenance, title=title
+            together / "report.html",
+            radiographs=radiographs,
+            result=result,
+            ct_provenance=ct.provenance,
+            title=title,
+            network=section,
         )

@@ -36,6 +36,43 @@ def convergence_chart(iterations: Sequence[Iteration]) -> Markup:
     return Markup("\n".join(parts))
 
 
+def line_chart(points: Sequence[tuple[float, float]], x_name: str, y_name: str, title: str) -> Markup:
+    """One curve through `points`, both axes from 0. Empty for fewer than two points."""
+    if len(points) < 2:
+        return Markup("")
+    height = _TOP + _PANEL + _BOTTOM
+    furthest, highest = max(x for x, _ in points), 1.08 * max(y for _, y in points)
+    width = _WIDTH - _LEFT - _RIGHT
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return _LEFT + x / furthest * width, _TOP + _PANEL * (1 - y / highest)
+
+    parts = [f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title)}">']
+    for tick in _ticks(0, highest):
+        y = place(0, tick)[1]
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text x="{_LEFT - 7}" y="{y + 4:.1f}" text-anchor="end">{tick:.6g}</text>')
+    for tick in _ticks(0, furthest):
+        x = place(tick, 0)[0]
+        parts.append(f'<text x="{x:.1f}" y="{_TOP + _PANEL + 16}" text-anchor="middle">{tick:.6g}</text>')
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
+    parts.append(f'<polyline class="similarity" points="{line}"/>')
+    for point in points:
+        x, y = place(*point)
+        said = f"{x_name} {point[0]:.0f}: {y_name} {point[1]:.3g}"
+        parts.append(
+            f'<circle class="similarity" cx="{x:.1f}" cy="{y:.1f}" r="3.2"><title>{escape(said)}</title></circle>'
+        )
+    middle = _LEFT + width / 2
+    parts.append(
+        f'<text class="label" x="{middle:.0f}" y="{height - 6}" text-anchor="middle">{escape(x_name)}</text>'
+        f'<text class="label" transform="translate(14 {_TOP + _PANEL / 2}) rotate(-90)" text-anchor="middle">'
+        f"{escape(y_name)}</text>"
+    )
+    parts.append("</svg>")
+    return Markup("\n".join(parts))
+
+
 def _x(step: float, count: int) -> float:
     return _LEFT + (step + 0.5) / count * (_WIDTH - _LEFT - _RIGHT)
 

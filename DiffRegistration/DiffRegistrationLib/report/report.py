@@ -27,6 +27,8 @@ from .pose_in_words import axis_rows, measured, total_rotation_deg, view_uncerta
 if TYPE_CHECKING:
     import jinja2
 
+    from .network_section import NetworkSection
+
 
 @dataclass(frozen=True)
 class _Figure:
@@ -56,12 +58,14 @@ def write_report(
     result: RegistrationResult,
     ct_provenance: Sequence[Provenance],
     title: str,
+    network: NetworkSection | None = None,
 ) -> None:
     """Write the report of a registration as one HTML file that needs nothing but a browser.
 
     `result.drrs` holds one DRR per radiograph, on the radiograph's own pixels. `title` heads the page and must not
-    name the patient. The file appears whole or not at all. InputError if jinja2 is missing or the file cannot be
-    written, ValueError if DRRs and radiographs do not belong together.
+    name the patient; `network` is what there is to say of a network that the registration began from. The file
+    appears whole or not at all. InputError if jinja2 is missing or the file cannot be written, ValueError if DRRs and
+    radiographs do not belong together.
     """
     if len(radiographs) != len(result.drrs):
         raise ValueError(f"{len(radiographs)} radiographs, but {len(result.drrs)} DRRs")
@@ -81,6 +85,7 @@ def write_report(
         ct_provenance=ct_provenance,
         assumed=sum(line.assumed for line in [*ct_provenance, *(line for view in views for line in view.provenance)]),
         chart=_chart(result),
+        network=network,
         colours={
             "xray": _css(pictures.XRAY_COLOUR),
             "drr": _css(pictures.DRR_COLOUR),

@@ -1,0 +1,67 @@
+"""Networks, losses and their pace: error against training time, each alone for equally many minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from ..evaluation.subjects import subject_named
+from ..training.losses import LOSSES
+from ..training.preset import preset_named
+from ..training.recipe import DEFAULT_RECIPE, RECIPES, Recipe, recipe_named
+from ..training.trainer import Budget, Progress, Trainer
+from ..training.training_state import TrainingState
+from ..xray.errors import InputError
+from .machine import machine
+
+RECIPES_OF_NETWORKS = tuple(RECIPES)
+COMPARED_LOSSES = tuple(name for name in LOSSES if name != "diffpose")
+
+
+def compared(recipes: Sequence[str], losses: Sequence[str]) -> dict[str, Recipe]:
+    """The recipes of these names, and the default recipe with each of these losses. InputError for other names."""
+    chosen = {name: recipe_named(name) for name in recipes}
+    for loss in losses:
+        if loss not in LOSSES:
+            raise InputError(f"loss {loss!r}", "is not known", f"Use of {', '.join(LOSSES)}.")
+        chosen[f"loss {loss}"] = replace(recipe_named(DEFAULT_RECIPE), loss=loss)
+    return chosen
+
+
+def run(
+    recipes: dict[str, Recipe],
+    minutes: float,
+    *,
+    subject: str,
+    preset: str,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Train each recipe for `minutes` on the suite's CT of `subject`; validation on the same poses and looks for all.
+
+    Images of a recipe have its own size, so they are the same views in its own detail.
+    """
+    ct = subject_named(subject).registered
+    found: dict[str, Any] = {}
+    for name, recipe in recipes.items():
+
+        def told(progress: Progress, name: str = name) -> None:
+            v = progress.validation
+            tell(f"{name}: {progress.seconds_left:.0f} s left" + ("" if v is None else f", {v.distance_mm:.1f} mm"))
+
+        trainer = Trainer(ct, preset_named(preset), recipe, TrainingState({}))
+        end = trainer.train(Budget(seconds=60 * minutes), tell=told)
+        found[name] = {
+            "recipe": asdict(recipe),
+            "weights": sum(p.numel() for p in trainer.network.parameters()),
+            "steps": end.step,
+            "images_per_second": end.images_per_second,
+            "milestones": [asdict(m) for m in trainer.state.milestones],
+        }
+    return {
+        "minutes": minutes,
+        "subject": subject,
+        "preset": preset,
+        "trainings": found,
+        "machine": machine("fluororegistration", "torch", "numba"),
+    }

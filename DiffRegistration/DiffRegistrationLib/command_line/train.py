@@ -1,0 +1,175 @@
+"""`fluororeg train`: a pose network for one patient's CT, in minutes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..xray.errors import InputError
+from .output import console, finite, input_errors_end_the_command, say
+
+if TYPE_CHECKING:
+    from ..training.trainer import Progress
+
+LinesOption = Annotated[
+    bool, typer.Option("--json", help="Print a line of JSON for each progress, and a last one for the result.")
+]
+
+
+def train(
+    ct: Annotated[Path, typer.Argument(help="CT: a DICOM folder, NRRD, NIfTI or MetaImage.")],
+    out: Annotated[Path, typer.Option("--out", help="File of the network, ending in .pt.")],
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset", help="Views: head-ap, head-lateral, head-wide, pelvis-ap, wrist, or a .toml file like theirs."
+        ),
+    ] = "head-ap",
+    minutes: Annotated[float, typer.Option("--minutes", help="How long to train.")] = 8.0,
+    preview: Annotated[bool, typer.Option("--preview", help="Only draw the views that would be trained on.")] = False,
+    recipe: Annotated[
+        str, typer.Option("--recipe", help="Network, loss and pace: compact, resnet18 or diffpose.")
+    ] = "compact",
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, max=4096, help="Images a step; the recipe's by default.")
+    ] = None,
+    size: Annotated[int | None, typer.Option("--size", min=32, max=512, help="Pixels along an image's side.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same images.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    series: Annotated[
+        str | None, typer.Option("--series", help="Series of a DICOM folder that holds several.")
+    ] = None,
+    as_json: LinesOption = False,
+) -> None:
+    """Train a pose network for a CT: writes the network, what it takes to go on, and a picture of the views.
+
+    A killed training goes on with the same command; more --minutes prolong it. Ctrl-C ends it and keeps what there
+    is. Several GPUs or machines: torchrun --no-python fluororeg train …
+    """
+    with input_errors_end_the_command(as_json):
+        try:
+            from ..training.recipe import recipe_named
+            from ..training.trainer import Budget
+            from ..training.workflow import train_files
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise InputError("torch", "is not installed", "pip install torch, or fluororegistration[torch].") from None
+        if not minutes > 0:
+            raise InputError("--minutes", f"expected more than 0, got {minutes:g}", "8 are enough for one view.")
+        chosen = recipe_named(recipe)
+        chosen = replace(chosen, batch=batch or chosen.batch, size=size or chosen.size)
+        if preview:
+            _preview(ct, out, preset, series, as_json)
+            return
+        with _asked_to_stop() as stopped, _shown(as_json) as tell:
+            result = train_files(
+                ct,
+                out,
+                preset=preset,
+                recipe=chosen,
+                budget=Budget(seconds=60 * minutes),
+                seed=seed,
+                device=device,
+                series=series,
+                tell=tell,
+                say=say,
+                stopped=stopped,
+            )
+    content = {"event": "end", "model": str(result.model), "views": str(result.views), "stopped": result.stopped}
+    if as_json:
+        _print_line(content | _as_dict(result.progress))
+    v = result.progress.validation
+    assert v is not None
+    say(
+        f"{v.distance_mm:.1f} mm (95 % below {v.p95_distance_mm:.1f} mm), {v.rotation_deg:.1f}°, {v.depth_mm:.1f} mm "
+        f"of it in depth, on images it never saw, after {result.progress.step} steps",
+        label="Stopped:" if result.stopped else "Trained:",
+        style="bold",
+    )
+    say(f"{result.model}. Use it with fluororeg register … --start {result.model}", label="Written:")
+
+
+def _preview(ct: Path, out: Path, preset: str, series: str | None, as_json: bool) -> None:
+    from ..training.preset import preset_named
+    from ..training.sampled_views import check_views, sampled_views, write_views
+    from ..training.workflow import check_model_path
+    from ..xray.files.ct_files import read_ct
+
+    chosen = preset_named(preset)
+    check_model_path(out)
+    picture = out.with_suffix(".views.png")
+    views = sampled_views(read_ct(ct, series=series), chosen)
+    write_views(picture, views)
+    check_views(views, chosen, picture)
+    if as_json:
+        _print_line({"event": "end", "views": str(picture)})
+    say(str(picture), label="Written:")
+
+
+def _as_dict(progress: Progress) -> dict[str, Any]:
+    return {
+        "step": progress.step,
+        "seconds": progress.seconds,
+        "seconds_left": progress.seconds_left,
+        "part": progress.part,
+        "loss": progress.loss,
+        "images_per_second": progress.images_per_second,
+        "validation": None if progress.validation is None else asdict(progress.validation),
+    }
+
+
+def _print_line(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or a polite kill came; a second one ends the program as ever."""
+    asked: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, _frame: Any) -> None:
+        asked.append(number)
+        say("Stopping; what is learnt so far is kept…")
+        for which, handler in before.items():
+            signal.signal(which, handler)
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _shown(as_json: bool) -> Iterator[Callable[[Progress], None]]:
+    """Progress as lines of JSON, or as a bar with the last error."""
+    if as_json:
+        yield lambda progress: _print_line({"event": "progress"} | _as_dict(progress))
+        return
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Preparing the CT…", total=1.0)
+
+        def tell(progress: Progress) -> None:
+            v = progress.validation
+            error = "" if v is None else f", off by {v.distance_mm:.1f} mm, {v.rotation_deg:.1f}°"
+            text = f"Step {progress.step}, loss {progress.loss:.2f}{error}; {progress.images_per_second:.0f} images/s"
+            bar.update(task, description=text, completed=progress.part)
+
+        yield tell

@@ -1,0 +1,119 @@
+"""The file of a trained network: weights that load as mere numbers, and what they belong to as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..xray.ct import CT
+from ..xray.errors import InputError
+from ..xray.files.atomic import atomic_write
+from .ct_fingerprint import ct_fingerprint
+from .network import NetworkForm, PoseNetwork
+from .network_camera import NetworkCamera
+
+FORMAT = "fluororeg pose network 1"
+_AGAIN = "Train it again with fluororeg train."
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """A network and what is known of it: `metadata` holds the CT's fingerprint, preset, seed, versions and figures."""
+
+    network: PoseNetwork
+    metadata: Mapping[str, Any]
+
+    def check_knows(self, ct: CT, path: object) -> None:
+        """InputError, with both fingerprints, unless it was trained on this CT."""
+        trained, given = self.metadata["ct_fingerprint"], ct_fingerprint(ct)
+        if trained != given:
+            raise InputError(
+                path,
+                f"was trained on another CT: {trained}, this one is {given}",
+                "Give the CT that it was trained on, unchanged, or train a network on this one with fluororeg train.",
+            )
+
+
+def write_model(path: Path, network: PoseNetwork, metadata: Mapping[str, Any]) -> None:
+    """Write the network, whole or not at all."""
+    form = network.form
+    content = {
+        "format": FORMAT,
+        "network": {
+            "kind": form.kind,
+            "size": form.camera.size,
+            "field": form.camera.field,
+            "rotation": np.asarray(form.rotation).tolist(),
+            "depth_mm": form.depth_mm,
+        },
+        **metadata,
+    }
+    weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    write_tensors(path, {"metadata": json.dumps(content), "weights": weights})
+
+
+def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """Numbers, text and tensors in a file, whole or not at all. InputError where it cannot be written."""
+    # By way of memory: torch's own writer tells of a full disk in words of its own.
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """A file of torch.save that holds numbers, text and tensors alone. InputError for any other; nothing is run."""
+    if not path.is_file():
+        raise InputError(path, "does not exist or is no file", "Check the path.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        EOFError,
+        ValueError,
+        KeyError,
+        OSError,
+    ) as error:
+        raise InputError(
+            path, "is no file of a network, or a damaged one; nothing of it was executed", _AGAIN
+        ) from error
+    if not isinstance(content, dict):
+        raise InputError(path, "is of another program", _AGAIN)
+    return content
+
+
+def read_model(path: Path) -> TrainedNetwork:
+    """The network in `path`, ready for use on the CPU. InputError for a damaged file or one of another program."""
+    content = read_tensors(path)
+    try:
+        metadata = json.loads(content["metadata"])
+        if metadata["format"] != FORMAT:
+            raise InputError(path, f"is of another format: {metadata['format']}", _AGAIN)
+        form = metadata["network"]
+        network = PoseNetwork(
+            NetworkForm(
+                form["kind"],
+                NetworkCamera(int(form["size"]), float(form["field"])),
+                np.array(form["rotation"], dtype=np.float64),
+                float(form["depth_mm"]),
+            )
+        )
+        network.load_state_dict(content["weights"])
+        str(metadata["ct_fingerprint"])
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(path, "lacks a part of a network, or holds one that does not fit", _AGAIN) from error
+    network.eval()
+    return TrainedNetwork(network, metadata)

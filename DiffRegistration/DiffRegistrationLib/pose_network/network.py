@@ -1,0 +1,63 @@
+"""The networks by name, and what belongs to each of them: camera, middle pose, form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64
+from torch import nn
+
+from ..xray.errors import InputError
+from .compact import CompactFeatures
+from .features import Features
+from .network_camera import NetworkCamera
+from .network_input import network_input
+from .pose_estimate import PoseEstimate
+from .pose_head import PoseHead
+from .resnet18 import ResNet18Features
+
+FEATURES: Mapping[str, Callable[[int], Features]] = {"compact": CompactFeatures, "resnet18": ResNet18Features}
+DEFAULT_NETWORK = "compact"
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkForm:
+    """All that a network is besides its weights: kind by name, camera, and the pose it begins from.
+
+    `rotation` (camera_from_ct) and `depth_mm` are those of the middle of the views it is trained on.
+    """
+
+    kind: str
+    camera: NetworkCamera
+    rotation: Float64[np.ndarray, "3 3"]
+    depth_mm: float
+
+
+class PoseNetwork(nn.Module):
+    """Image and mask before the network's camera to a pose. InputError for a kind that does not exist."""
+
+    def __init__(self, form: NetworkForm) -> None:
+        super().__init__()
+        if form.kind not in FEATURES:
+            raise InputError(f"network {form.kind!r}", "is not known", f"Use one of {', '.join(FEATURES)}.")
+        self.form = form
+        self.features = FEATURES[form.kind](form.camera.size)
+        rotation = torch.tensor(np.asarray(form.rotation), dtype=torch.float32)
+        self.head = PoseHead(self.features.count, rotation, form.depth_mm, form.camera.field)
+
+    def forward(
+        self, attenuation: Float[torch.Tensor, "batch size size"], mask: Bool[torch.Tensor, "batch size size"]
+    ) -> PoseEstimate:
+        """Poses of line-integral images, of which `mask` is usable."""
+        estimate: PoseEstimate = self.head(self.features(network_input(attenuation, mask)))
+        return estimate
+
+    def last_maps(
+        self, attenuation: Float[torch.Tensor, "batch size size"], mask: Bool[torch.Tensor, "batch size size"]
+    ) -> Float[torch.Tensor, "batch c h w"]:
+        """The last feature maps, without gradients: where in the images the network looks."""
+        with torch.no_grad():
+            return self.features.maps(network_input(attenuation, mask))

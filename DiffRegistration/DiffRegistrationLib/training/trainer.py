@@ -1,0 +1,241 @@
+"""The loop: images, losses, steps of Adam, until the time is over or someone says stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+
+from ..pose_network.network import NetworkForm, PoseNetwork
+from ..pose_network.network_camera import NetworkCamera
+from ..xray.ct import CT
+from ..xray.projector import Projector
+from .image_loss import ImageLoss
+from .losses import LOSSES, double_geodesic, geodesic, point_distance, stated_error
+from .preset import Preset
+from .recipe import Recipe
+from .training_device import autocast
+from .training_images import Batch, TrainingImages
+from .training_state import Milestone, TrainingState
+from .validation import Validation, validate
+from .workers import Workers
+
+VALIDATION_IMAGES = 128
+# Streams of images that never meet: to learn from, and to be judged by.
+_TO_JUDGE_BY = 1_000_003
+_SAVE_SECONDS, _TELL_SECONDS, _VALIDATE_SECONDS = 12.0, 1.0, 20.0
+# The network that is kept averages over about so many steps: one can stop at any time.
+_AVERAGED_STEPS = 100
+_LONGEST_GRADIENT = 20.0
+# Points in whose distances a pose is judged: the corners of a box half the size of the CT.
+_BOX = 0.5
+_LAST_RATE = 0.01
+# Until this part of the training looks grow from plain to all that there are.
+_PLAIN_UNTIL = 0.35
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: `seconds` of training, or a number of `steps`."""
+
+    seconds: float | None = None
+    steps: int | None = None
+
+    def part(self, seconds: float, step: int) -> float:
+        """What of it is used up, 0 … 1."""
+        if self.steps is not None:
+            return min(step / self.steps, 1.0)
+        assert self.seconds is not None
+        return min(seconds / self.seconds, 1.0)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training is; `validation` is the last one there was."""
+
+    step: int
+    seconds: float
+    part: float
+    loss: float
+    images_per_second: float
+    validation: Validation | None
+
+    @property
+    def seconds_left(self) -> float:
+        """As far as can be told."""
+        return self.seconds * (1 - self.part) / self.part if self.part > 0 else math.inf
+
+
+class Trainer:
+    """A network for `ct` and `preset` in the making; `state` is where it stands, from the beginning or from a file."""
+
+    def __init__(
+        self,
+        ct: CT,
+        preset: Preset,
+        recipe: Recipe,
+        state: TrainingState,
+        *,
+        seed: int = 0,
+        device: torch.device | None = None,
+        workers: Workers | None = None,
+    ) -> None:
+        self.device, self.workers, self.state = device or torch.device("cpu"), workers or Workers(), state
+        self._recipe, self._seed = recipe, seed
+        self._part = self.workers.share(recipe.batch)
+        middle = preset.poses.middle
+        camera = NetworkCamera(recipe.size, preset.field)
+        torch.manual_seed(seed)
+        form = NetworkForm(recipe.network, camera, middle[:3, :3], float(middle[2, 3]))
+        self.network = PoseNetwork(form).to(self.device)
+        self.averaged = PoseNetwork(form).to(self.device)
+        self.averaged.load_state_dict(self.network.state_dict())
+        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
+        self._images = TrainingImages(ct, camera, preset.poses, seed, self.device)
+        self._judged = TrainingImages(ct, camera, preset.poses, seed + _TO_JUDGE_BY, self.device).batch(
+            0, VALIDATION_IMAGES
+        )
+        self._points = torch.tensor(ct.corners(_BOX) - ct.centre, dtype=torch.float32, device=self.device)
+        projector = Projector(ct)
+        self._image_loss = ImageLoss(
+            projector, camera, projector.binning_for(camera.pixel_angle * float(middle[2, 3]))
+        )
+        if state.step:
+            self.network.load_state_dict(state.weights)
+            self.averaged.load_state_dict(state.averaged)
+            self._optimiser.load_state_dict(dict(state.optimiser))
+        self._wrapped: nn.Module = self.network
+        if self.workers.count > 1:
+            self._wrapped = nn.parallel.DistributedDataParallel(self.network)
+
+    def train(
+        self,
+        budget: Budget,
+        *,
+        save: Callable[[TrainingState], None] = lambda _: None,
+        tell: Callable[[Progress], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Progress:
+        """Train until `budget` is used up or `stopped`.
+
+        `save` and `tell` are called every few seconds and at the end, in the first process only; `save` gets the
+        state to go on from.
+        """
+        began, before = time.perf_counter(), self.state.seconds
+        saved = told = judged = began
+        first_step, loss_average = self.state.step, None
+        self.network.train()
+        while True:
+            now = time.perf_counter()
+            seconds, stop = self.workers.agreed([before + now - began, float(stopped())])
+            part = budget.part(seconds, self.state.step)
+            self.state.seconds = seconds
+            if part >= 1 or stop:
+                break
+            loss = self._step(part)
+            loss_average = loss if loss_average is None else 0.95 * loss_average + 0.05 * loss
+            if not self.workers.is_first:
+                continue
+            now = time.perf_counter()
+            if now - judged > _VALIDATE_SECONDS:
+                self._judge(loss_average)
+                judged = time.perf_counter()
+            if now - told > _TELL_SECONDS:
+                tell(self._progress(budget, loss_average, first_step, now - began))
+                told = now
+            if now - saved > _SAVE_SECONDS:
+                save(self._kept())
+                saved = time.perf_counter()
+        progress = self._progress(budget, loss_average or math.nan, first_step, time.perf_counter() - began)
+        if self.workers.is_first:
+            self._judge(loss_average or math.nan)
+            progress = replace(progress, validation=self.state.milestones[-1].validation)
+            tell(progress)
+            save(self._kept())
+        return progress
+
+    def _step(self, part: float) -> float:
+        """One step of Adam; the loss of this process's share."""
+        batch = self._images.batch(self.state.step, self._recipe.batch, self._part, max(0.0, 1 - part / _PLAIN_UNTIL))
+        rate = self._recipe.learning_rate * _pace(part, self._recipe.warm_up)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), _LONGEST_GRADIENT)
+        self._optimiser.step()
+        self.state.step += 1
+        self._average()
+        return float(loss.detach())
+
+    def _loss(self, batch: Batch) -> Float[torch.Tensor, ""]:
+        weights = LOSSES[self._recipe.loss]
+        with autocast(self.device):
+            estimate = self._wrapped(batch.attenuation, batch.mask)
+        truth = batch.truth
+        total = torch.zeros(len(batch.poses), device=self.device)
+        if weights.point_distance:
+            total = total + weights.point_distance * point_distance(estimate, truth, self._points)
+        if weights.geodesic:
+            total = total + weights.geodesic * geodesic(estimate, truth)
+        if weights.double_geodesic:
+            total = total + weights.double_geodesic * double_geodesic(estimate, truth)
+        # Without a weight of its own the stated error is learnt, but does not pull at the pose.
+        stated = estimate if weights.stated_error else estimate.detached_pose()
+        total = total + (weights.stated_error or 1.0) * stated_error(stated, truth)
+        if weights.image:
+            random = np.random.default_rng([self._seed, self.state.step, 2, self.workers.rank])
+            maps = self.network.last_maps(batch.attenuation, batch.mask)
+            total = total + weights.image * self._image_loss(estimate, batch.poses, maps, random)
+        return total.mean()
+
+    def _average(self) -> None:
+        step = self.state.step
+        keep = min(1 - 1 / _AVERAGED_STEPS, step / (step + 10))
+        with torch.no_grad():
+            for kept, now in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+                kept.lerp_(now, 1 - keep)
+
+    def _judge(self, loss: float) -> None:
+        validation = validate(self.averaged, self._judged, self._points)
+        self.state.milestones.append(Milestone(self.state.step, self.state.seconds, loss, validation))
+
+    def _progress(self, budget: Budget, loss: float, first_step: int, seconds: float) -> Progress:
+        last = self.state.milestones[-1].validation if self.state.milestones else None
+        rate = (self.state.step - first_step) * self._recipe.batch / max(seconds, 1e-6)
+        return Progress(
+            self.state.step,
+            self.state.seconds,
+            budget.part(self.state.seconds, self.state.step),
+            loss,
+            rate,
+            last,
+        )
+
+    def _kept(self) -> TrainingState:
+        self.state.weights = self.network.state_dict()
+        self.state.averaged = self.averaged.state_dict()
+        self.state.optimiser = self._optimiser.state_dict()
+        return self.state
+
+
+def _pace(part: float, warm_up: float) -> float:
+    """Factor of the learning rate: a linear rise, then a cosine."""
+    if part < warm_up:
+        return max(part / warm_up, 0.02)
+    return _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * (part - warm_up) / (1 - warm_up)))
+
+
+def identity_of(ct_fingerprint: str, preset: Preset, recipe: Recipe, seed: int) -> Mapping[str, Any]:
+    """What makes two trainings the same."""
+    from dataclasses import asdict
+
+    return {"ct": ct_fingerprint, "preset": dict(preset.content), "recipe": asdict(recipe), "seed": seed}

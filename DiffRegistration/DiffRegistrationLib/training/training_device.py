@@ -1,0 +1,36 @@
+"""Where a network is trained, and in what precision."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from ..xray.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def training_device(name: str) -> torch.device:
+    """The device of this name; "auto" takes the fastest there is. InputError for one that this machine lacks."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = "cuda" if available["cuda"] else "mps" if available["mps"] else "cpu"
+    if name not in available:
+        raise InputError(f"device {name!r}", "is not known", f"Use one of {', '.join(DEVICES)}.")
+    if not available[name]:
+        raise InputError(
+            f"device {name!r}",
+            f"is not there for torch {torch.__version__}",
+            "Use --device auto, or install a build of torch for it.",
+        )
+    if name == "cuda":
+        # torchrun gives each process of a machine its own.
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(name)
+
+
+def autocast(device: torch.device) -> torch.autocast:
+    """Half precision where it is faster and safe: bfloat16 on GPUs that have it, else everything in single."""
+    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,179 @@
+"""A training from file to file: what the command, the Slicer logic and scripts all call."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..pose_network.ct_fingerprint import ct_fingerprint
+from ..pose_network.model_file import write_model
+from ..xray.ct import CT
+from ..xray.errors import InputError
+from ..xray.files.atomic import check_file_for_writing
+from ..xray.files.ct_files import read_ct
+from .preset import Preset, preset_named
+from .recipe import Recipe
+from .sampled_views import check_views, sampled_views, write_views
+from .trainer import Budget, Progress, Trainer, identity_of
+from .training_device import training_device
+from .training_state import TrainingState, read_state, state_path, write_state
+from .workers import workers
+
+MODEL_SUFFIX = ".pt"
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What came out: the model's file, the picture of the views, and where the training ended."""
+
+    model: Path
+    views: Path
+    progress: Progress
+    stopped: bool
+
+
+def train_files(
+    ct: Path,
+    model: Path,
+    *,
+    preset: str,
+    recipe: Recipe,
+    budget: Budget,
+    seed: int = 0,
+    device: str = "auto",
+    series: str | None = None,
+    tell: Callable[[Progress], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> TrainingResult:
+    """Train a network for the CT at `ct`, or go on with what `model` was trained for so far; see `train`."""
+    chosen = preset_named(preset)
+    check_model_path(model)
+    return train(
+        read_ct(ct, series=series),
+        model,
+        preset=chosen,
+        recipe=recipe,
+        budget=budget,
+        seed=seed,
+        device=device,
+        tell=tell,
+        say=say,
+        stopped=stopped,
+    )
+
+
+def train(
+    ct: CT,
+    model: Path,
+    *,
+    preset: Preset,
+    recipe: Recipe,
+    budget: Budget,
+    seed: int = 0,
+    device: str = "auto",
+    tell: Callable[[Progress], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> TrainingResult:
+    """Train a network and write it to `model`, with all that is needed to go on beside it, every few seconds.
+
+    A picture of the views comes first, as MODEL.views.png. A file that exists is gone on with if it is of the same
+    CT, preset, recipe and seed, else InputError; as for budgets of no time, views that miss the CT, a device that is
+    not there and a lack of memory. A full disk leaves the last files that were whole; the training goes on and tries
+    again, and only if the last try fails, too, an InputError ends it.
+    """
+    if (budget.seconds is not None and not 0 < budget.seconds < np.inf) or (
+        budget.steps is not None and budget.steps <= 0
+    ):
+        raise InputError("time to train", "expected more than none", "Give a positive number of minutes.")
+    check_model_path(model)
+    picture = model.with_suffix(".views.png")
+    fingerprint = ct_fingerprint(ct)
+    identity = identity_of(fingerprint, preset, recipe, seed)
+    place = training_device(device)
+    with memory_errors_explained(recipe), workers(place) as together:
+        kept = state_path(model)
+        if kept.exists():
+            state = read_state(kept, identity)
+            say(f"Going on after step {state.step}, {state.seconds:.0f} s")
+        elif model.exists():
+            raise InputError(
+                model, "exists, but what is needed to go on with it does not", "Give another --out, or delete it."
+            )
+        else:
+            state = TrainingState(identity)
+        views = sampled_views(ct, preset)
+        if together.is_first:
+            write_views(picture, views)
+            say(f"Views that are trained on: {picture}")
+        check_views(views, preset, picture)
+        trainer = Trainer(ct, preset, recipe, state, seed=seed, device=place, workers=together)
+        failed: list[InputError] = []
+
+        def save(state: TrainingState) -> None:
+            failed.clear()
+            try:
+                write_state(kept, state)
+                write_model(model, trainer.averaged, _metadata(fingerprint, preset, recipe, seed, state))
+            except InputError as error:
+                failed.append(error)
+                say(f"Not saved, will try again: {error}")
+
+        progress = trainer.train(budget, save=save, tell=tell, stopped=stopped)
+    if failed:
+        raise failed[0]
+    return TrainingResult(model, picture, progress, progress.part < 1)
+
+
+def check_model_path(model: Path) -> None:
+    """InputError unless `model` can be the file of a network."""
+    if model.suffix != MODEL_SUFFIX:
+        raise InputError(model, f"ends in {model.suffix or 'nothing'}", f"Give a name that ends in {MODEL_SUFFIX}.")
+    check_file_for_writing(model)
+
+
+def _metadata(fingerprint: str, preset: Preset, recipe: Recipe, seed: int, state: TrainingState) -> dict[str, object]:
+    """What a model's file says of its making; nothing of the patient but the CT's fingerprint."""
+    from .. import __version__
+
+    return {
+        "ct_fingerprint": fingerprint,
+        "preset": {"name": preset.name, **preset.content},
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "steps": state.step,
+        "seconds": state.seconds,
+        "milestones": [asdict(m) for m in state.milestones],
+        "versions": {
+            "fluororegistration": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+@contextmanager
+def memory_errors_explained(recipe: Recipe) -> Iterator[None]:
+    """A lack of memory, on whatever device, as an InputError that says what was asked for and what to lower."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error)
+        lacking = isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in text
+        if not lacking:
+            raise
+        asked = re.search(r"[\d.]+ ?(?:bytes|KiB|MiB|GiB|TiB)", text)
+        raise InputError(
+            "memory",
+            f"a step with {recipe.batch} images of {recipe.size}×{recipe.size} needs more than there is"
+            + (f"; the last piece asked for was {asked[0]}" if asked else ""),
+            "Lower --batch or --size, close other programs, or use another --device.",
+        ) from error
