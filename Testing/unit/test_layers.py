@@ -32,13 +32,18 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 TORCH_FILES = (
     "DiffRegistrationLib.xray.projector.torch_kernel",
     "DiffRegistrationLib.xray.projector.autograd",
+    "DiffRegistrationLib.registration.network_start",
 )
 
 
 @pytest.mark.parametrize(
     ("packages", "forbidden", "allowed"),
     [
-        (("xray", "registration", "report", "command_line"), ("slicer", "vtk", "qt", "ctk", "PythonQt"), ()),
+        (
+            ("xray", "pose_network", "training", "registration", "report", "command_line"),
+            ("slicer", "vtk", "qt", "ctk", "PythonQt"),
+            (),
+        ),
         (("xray", "registration", "report", "command_line"), ("torch",), TORCH_FILES),
     ],
 )
@@ -62,4 +67,10 @@ def test_the_command_starts_without_heavy_packages() -> None:
         f"loaded = [name for name in {heavy!r} if name in sys.modules]\n"
         "assert not loaded, loaded"
     )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_networks_and_images_know_nothing_of_their_training() -> None:
+    code = IMPORT_ALL.format(packages=("xray", "pose_network", "registration"), forbidden=(), allowed=TORCH_FILES[:2])
+    ended = run(code + "\nassert not [m for m in sys.modules if m.startswith('DiffRegistrationLib.training')]")
     assert ended.returncode == 0, ended.stderr

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from DiffRegistrationLib.pose_network.close_up import turn_toward
 from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
 from DiffRegistrationLib.pose_network.model_file import read_model, write_model
 from DiffRegistrationLib.pose_network.network import FEATURES, NetworkForm, PoseNetwork
 from DiffRegistrationLib.pose_network.network_camera import NetworkCamera
 from DiffRegistrationLib.pose_network.pose_estimate import PoseEstimate
+from DiffRegistrationLib.pose_network.pose_networks import PoseNetworks
 from DiffRegistrationLib.pose_network.pose_prediction import predict
 from DiffRegistrationLib.pose_network.rotations import rotation_from_six, rotation_vector
 from DiffRegistrationLib.xray.ct import CT
@@ -26,9 +28,17 @@ from fluororeg_runs import camera, head, intensity, truth
 FORM = NetworkForm("compact", NetworkCamera(64, 0.4), rigid.rotation_exp([0.1, 0.2, 0.3]), 700.0)
 
 
+CLOSE_UP = NetworkForm("compact", NetworkCamera(64, 0.3), FORM.rotation, 700.0)
+
+
 def network(kind: str = "compact") -> PoseNetwork:
     torch.manual_seed(1)
     return PoseNetwork(NetworkForm(kind, FORM.camera, FORM.rotation, FORM.depth_mm))
+
+
+def networks() -> PoseNetworks:
+    torch.manual_seed(1)
+    return PoseNetworks(FORM, CLOSE_UP)
 
 
 def test_six_numbers_always_make_a_rotation() -> None:
@@ -68,27 +78,26 @@ def test_exposure_gain_and_what_is_masked_do_not_reach_the_network() -> None:
     torch.testing.assert_close(first.centre, second.centre, atol=0.01, rtol=1e-4)
 
 
-class _Knows(torch.nn.Module):
-    """Says one pose of the CT, whatever it is shown."""
-
-    def __init__(self, pose: np.ndarray, centre: np.ndarray) -> None:
-        super().__init__()
-        self.form = FORM
-        self.estimate = PoseEstimate(
-            torch.tensor(pose[None, :3, :3], dtype=torch.float64),
-            torch.tensor(rigid.transform_points(pose, [centre]), dtype=torch.float64),
-            torch.tensor([[0.01, 0.02, 0.03, 1.0, 2.0, 3.0]], dtype=torch.float64).log(),
-        )
-
-    def forward(self, attenuation: torch.Tensor, mask: torch.Tensor) -> PoseEstimate:
-        return self.estimate
+def says(pose: np.ndarray) -> object:
+    """A network that says one pose of the CT, whatever it is shown."""
+    estimate = PoseEstimate(
+        torch.tensor(pose[None, :3, :3], dtype=torch.float64),
+        torch.tensor(rigid.transform_points(pose, [head().centre]), dtype=torch.float64),
+        torch.tensor([[0.01, 0.02, 0.03, 1.0, 2.0, 3.0]], dtype=torch.float64).log(),
+    )
+    return lambda attenuation, mask: estimate
 
 
-def test_a_pose_before_the_network_s_camera_becomes_one_in_the_world() -> None:
+def test_poses_before_the_networks_cameras_become_one_in_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
     radiograph = Radiograph(-np.log(intensity() / 3000), np.ones(camera().size, dtype=bool), camera())
-    seen = FORM.camera.image_of(radiograph)
-    knowing = _Knows(seen.camera_from_world @ truth(), head().centre)
-    found = predict(knowing, radiograph, head().centre)  # type: ignore[arg-type]
+    beam = FORM.camera.image_of(radiograph).camera_from_world
+    both = networks()
+    rough = rigid.move_about(rigid.transform_points(truth(), [head().centre])[0], [0.1, 0, 0.1, 5, 9, -20], truth())
+    turn = rigid.rigid(turn_toward(beam @ rough, head().centre), np.zeros(3))
+    monkeypatch.setattr(both.overview, "forward", says(beam @ rough))
+    monkeypatch.setattr("DiffRegistrationLib.pose_network.pose_prediction._CLOSE_LOOKS", 1)
+    monkeypatch.setattr(both.close_up, "forward", says(turn @ beam @ truth()))
+    found = predict(both, radiograph, head().centre)
     np.testing.assert_allclose(found.pose, truth(), atol=1e-6)
     np.testing.assert_allclose(found.scale, [0.01, 0.02, 0.03, 1, 2, 3], rtol=1e-6)
     random = np.random.default_rng(0)
@@ -97,20 +106,32 @@ def test_a_pose_before_the_network_s_camera_becomes_one_in_the_world() -> None:
     np.testing.assert_allclose(np.abs(before_camera).mean(axis=0).ravel(), found.scale, rtol=0.1)
 
 
-def test_a_network_comes_back_from_its_file(tmp_path: Path) -> None:
-    written = network()
+def test_a_camera_turned_toward_a_ct_has_it_in_the_middle_with_its_head_up() -> None:
+    pose = rigid.rigid(rigid.rotation_exp([1.4, 0.3, -0.2]), [40.0, -60.0, 650.0])
+    turned = rigid.rigid(turn_toward(pose, head().centre), np.zeros(3)) @ pose
+    assert rigid.is_rigid(turned, 1e-9)
+    centre = rigid.transform_points(turned, [head().centre])[0]
+    np.testing.assert_allclose(centre[:2], 0, atol=1e-9)
+    up = turned[:3, 2]
+    assert abs(up[0]) < 1e-9 and up[1] < 0
+
+
+def test_networks_come_back_from_their_file(tmp_path: Path) -> None:
+    written = networks()
     write_model(tmp_path / "head.pt", written, {"ct_fingerprint": ct_fingerprint(head()), "seed": 3})
     read = read_model(tmp_path / "head.pt")
     assert read.metadata["seed"] == 3
     image, mask = torch.rand(1, 64, 64), torch.ones(1, 64, 64, dtype=torch.bool)
     with torch.no_grad():
-        for before, after in zip(written(image, mask), read.network(image, mask), strict=True):
-            torch.testing.assert_close(before, after)
+        both = [(image, mask)] * 2
+        for before, after in zip(written(both), read.networks(both), strict=True):
+            torch.testing.assert_close(before.centre, after.centre)
+            torch.testing.assert_close(before.rotation, after.rotation)
     read.check_knows(head(), "head.pt")
 
 
 def test_a_network_of_another_ct_is_refused_with_both_fingerprints(tmp_path: Path) -> None:
-    write_model(tmp_path / "head.pt", network(), {"ct_fingerprint": ct_fingerprint(head())})
+    write_model(tmp_path / "head.pt", networks(), {"ct_fingerprint": ct_fingerprint(head())})
     other = CT(head().attenuation * 1.02, head().ct_from_voxel)
     with pytest.raises(InputError) as caught:
         read_model(tmp_path / "head.pt").check_knows(other, "head.pt")
@@ -124,7 +145,7 @@ class _Harm:
 
 def test_what_is_no_network_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "whole.pt", network(), {"ct_fingerprint": "0" * 16})
+    write_model(tmp_path / "whole.pt", networks(), {"ct_fingerprint": "0" * 16})
     whole = (tmp_path / "whole.pt").read_bytes()
     contents = {
         "cut.pt": whole[: len(whole) // 2],

@@ -138,7 +138,7 @@ def test_bone_weighs_more_at_lower_energies() -> None:
 
 
 def test_scatter_has_the_ratio_that_is_drawn() -> None:
-    looks = DomainRandomisation(64, 0.4, seed=1)
+    looks = DomainRandomisation(NetworkCamera(64, 0.4), 0.4, seed=1)
     water = torch.full((24, 64, 64), 200 * WATER_ATTENUATION_PER_MM)
     beams = torch.arange(24)
     primary = looks._hardening.transmission(water, beams)
@@ -149,10 +149,13 @@ def test_scatter_has_the_ratio_that_is_drawn() -> None:
 
 
 def test_looks_differ_from_image_to_image_and_not_from_run_to_run() -> None:
-    camera = NetworkCamera(64, 0.4)
-    preset = preset_named("head-ap")
-    images = TrainingImages(head(), camera, preset.poses, 5, "cpu")
-    first, again = images.batch(3, 16), TrainingImages(head(), camera, preset.poses, 5, "cpu").batch(3, 16)
+    poses = preset_named("head-ap").poses
+
+    def made() -> TrainingImages:
+        return TrainingImages(head(), NetworkCamera(64, 0.3), poses, 0.4, close_up=True, seed=5)
+
+    images = made()
+    first, again = images.batch(3, 16), made().batch(3, 16)
     torch.testing.assert_close(first.attenuation, again.attenuation)
     part = images.batch(3, 16, slice(1, 16, 2))
     torch.testing.assert_close(first.attenuation[1::2], part.attenuation)
@@ -162,7 +165,8 @@ def test_looks_differ_from_image_to_image_and_not_from_run_to_run() -> None:
     assert not torch.equal(first.attenuation, images.batch(4, 16).attenuation)
 
 
-def test_the_truth_of_an_image_is_where_its_shadow_lies() -> None:
+@pytest.mark.parametrize("close_up", [False, True])
+def test_the_truth_of_an_image_is_where_its_shadow_lies(close_up: bool) -> None:
     """The shadow's middle follows the pose that the losses get; a mirrored or shifted label would not."""
     ball = np.zeros((40, 40, 40), dtype=np.float32)
     z, y, x = np.mgrid[:40, :40, :40]
@@ -171,9 +175,9 @@ def test_the_truth_of_an_image_is_where_its_shadow_lies() -> None:
     matrix[:3, 3] = [50, -20, 10]
     ct = CT(ball, matrix)
     camera = NetworkCamera(96, 0.4)
-    images = TrainingImages(ct, camera, RANGES, 0, "cpu")
-    poses = images.poses(np.arange(4))
-    drr = images._rendered(np.arange(4), poses)
+    images = TrainingImages(ct, camera, RANGES, 0.4, close_up=close_up, seed=0)
+    poses, _ = images.placed(np.arange(4))
+    drr = images.rendered(np.arange(4), poses)
     for pose, image in zip(poses, drr, strict=True):
         centre = rigid.transform_points(pose, rigid.transform_points(matrix, [[20, 20, 20]]))
         u, v = camera.camera().project(centre)[0]
@@ -189,3 +193,20 @@ def test_a_body_goes_on_where_it_was_cut_and_not_beyond_a_vertex() -> None:
     # The head's feet end is low k or high k; either way the vertex end has stayed where it was.
     top = rigid.transform_points(head().ct_from_voxel, [[0, 0, head().size[2] - 1]])[0, 2]
     assert rigid.transform_points(longer.ct_from_voxel, [[0, 0, longer.size[2] - 1]])[0, 2] == pytest.approx(top)
+
+
+def test_a_close_up_is_of_the_same_x_ray() -> None:
+    """Masks and shadows of collimators lie where they lie on the detector, however the camera is turned."""
+    poses = preset_named("head-ap").poses
+    whole = TrainingImages(head(), NetworkCamera(96, 0.4), poses, 0.4, close_up=False, seed=2)
+    close = TrainingImages(head(), NetworkCamera(96, 0.4), poses, 0.4, close_up=True, seed=2)
+    batch = whole.batch(0, 24)
+    same = close.seen_again(batch, batch.turns)
+    torch.testing.assert_close(same.mask, batch.mask)
+    turn = rigid.rotation_exp([0.05, 0.0, 0.0])
+    turned = close.seen_again(batch, np.stack([turn] * 24))
+    np.testing.assert_allclose(turned.poses[:, :3, 3], batch.poses[:, :3, 3] @ turn.T, atol=1e-9)
+    # About x by 0.05 rad: what lay above now lies lower, by 0.05 · 96 / 0.4 = 12 pixels in the middle.
+    rows = torch.arange(96.0)[None, :, None]
+    before, after = ((b.mask * rows).sum((1, 2)) / b.mask.sum((1, 2)) for b in (batch, turned))
+    assert 4 < float((before - after).abs().median()) < 13

@@ -15,13 +15,14 @@ from ..training.training_state import TrainingState
 from ..xray.errors import InputError
 from .machine import machine
 
-RECIPES_OF_NETWORKS = tuple(RECIPES)
-COMPARED_LOSSES = tuple(name for name in LOSSES if name != "diffpose")
+# What the default would be without a close-up.
+_ONE_LOOK = ("one-look", replace(RECIPES[DEFAULT_RECIPE], size=96, close_up=0))
+COMPARED_RECIPES = (*RECIPES, _ONE_LOOK[0])
 
 
 def compared(recipes: Sequence[str], losses: Sequence[str]) -> dict[str, Recipe]:
     """The recipes of these names, and the default recipe with each of these losses. InputError for other names."""
-    chosen = {name: recipe_named(name) for name in recipes}
+    chosen = {name: recipe_named(name) if name != _ONE_LOOK[0] else _ONE_LOOK[1] for name in recipes}
     for loss in losses:
         if loss not in LOSSES:
             raise InputError(f"loss {loss!r}", "is not known", f"Use of {', '.join(LOSSES)}.")
@@ -53,7 +54,7 @@ def run(
         end = trainer.train(Budget(seconds=60 * minutes), tell=told)
         found[name] = {
             "recipe": asdict(recipe),
-            "weights": sum(p.numel() for p in trainer.network.parameters()),
+            "weights": sum(p.numel() for p in trainer.networks.parameters()),
             "steps": end.step,
             "images_per_second": end.images_per_second,
             "milestones": [asdict(m) for m in trainer.state.milestones],

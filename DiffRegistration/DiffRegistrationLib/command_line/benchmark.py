@@ -63,7 +63,7 @@ def training(
     with input_errors_end_the_command(as_json), console.status("Training…") as status:
         from ..benchmarks import training as benchmark
 
-        chosen = benchmark.compared(recipe or ([] if loss else benchmark.RECIPES_OF_NETWORKS), loss or [])
+        chosen = benchmark.compared(recipe or ([] if loss else benchmark.COMPARED_RECIPES), loss or [])
         content = benchmark.run(chosen, minutes, subject=subject, preset=preset, tell=status.update)
     if not as_json:
         for name, one in content["trainings"].items():

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +66,7 @@ def train(
         if not minutes > 0:
             raise InputError("--minutes", f"expected more than 0, got {minutes:g}", "8 are enough for one view.")
         chosen = recipe_named(recipe)
-        chosen = replace(chosen, batch=batch or chosen.batch, size=size or chosen.size)
+        chosen = chosen.changed(batch, size)
         if preview:
             _preview(ct, out, preset, series, as_json)
             return

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +16,9 @@ from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write
 from .ct_fingerprint import ct_fingerprint
-from .network import NetworkForm, PoseNetwork
+from .network import NetworkForm
 from .network_camera import NetworkCamera
+from .pose_networks import PoseNetworks
 
 FORMAT = "fluororeg pose network 1"
 _AGAIN = "Train it again with fluororeg train."
@@ -27,9 +26,9 @@ _AGAIN = "Train it again with fluororeg train."
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """A network and what is known of it: `metadata` holds the CT's fingerprint, preset, seed, versions and figures."""
+    """A patient's networks and what is known of them: the CT's fingerprint, preset, seed, versions, figures."""
 
-    network: PoseNetwork
+    networks: PoseNetworks
     metadata: Mapping[str, Any]
 
     def check_knows(self, ct: CT, path: object) -> None:
@@ -43,21 +42,14 @@ class TrainedNetwork:
             )
 
 
-def write_model(path: Path, network: PoseNetwork, metadata: Mapping[str, Any]) -> None:
-    """Write the network, whole or not at all."""
-    form = network.form
+def write_model(path: Path, networks: PoseNetworks, metadata: Mapping[str, Any]) -> None:
+    """Write the networks, whole or not at all."""
     content = {
         "format": FORMAT,
-        "network": {
-            "kind": form.kind,
-            "size": form.camera.size,
-            "field": form.camera.field,
-            "rotation": np.asarray(form.rotation).tolist(),
-            "depth_mm": form.depth_mm,
-        },
+        "networks": [_described(network.form) for network in networks.all],
         **metadata,
     }
-    weights = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    weights = {name: value.detach().cpu().clone() for name, value in networks.state_dict().items()}
     write_tensors(path, {"metadata": json.dumps(content), "weights": weights})
 
 
@@ -76,15 +68,8 @@ def read_tensors(path: Path) -> dict[str, Any]:
         raise InputError(path, "does not exist or is no file", "Check the path.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        EOFError,
-        ValueError,
-        KeyError,
-        OSError,
-    ) as error:
+    except Exception as error:
+        # Its reader may stumble over anything; a whole file of torch raises nothing.
         raise InputError(
             path, "is no file of a network, or a damaged one; nothing of it was executed", _AGAIN
         ) from error
@@ -100,20 +85,32 @@ def read_model(path: Path) -> TrainedNetwork:
         metadata = json.loads(content["metadata"])
         if metadata["format"] != FORMAT:
             raise InputError(path, f"is of another format: {metadata['format']}", _AGAIN)
-        form = metadata["network"]
-        network = PoseNetwork(
-            NetworkForm(
-                form["kind"],
-                NetworkCamera(int(form["size"]), float(form["field"])),
-                np.array(form["rotation"], dtype=np.float64),
-                float(form["depth_mm"]),
-            )
-        )
-        network.load_state_dict(content["weights"])
+        forms = [_form(described) for described in metadata["networks"]]
+        networks = PoseNetworks(forms[0], forms[1] if len(forms) > 1 else None)
+        networks.load_state_dict(content["weights"])
         str(metadata["ct_fingerprint"])
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(path, "lacks a part of a network, or holds one that does not fit", _AGAIN) from error
-    network.eval()
-    return TrainedNetwork(network, metadata)
+    networks.eval()
+    return TrainedNetwork(networks, metadata)
+
+
+def _described(form: NetworkForm) -> dict[str, Any]:
+    return {
+        "kind": form.kind,
+        "size": form.camera.size,
+        "field": form.camera.field,
+        "rotation": np.asarray(form.rotation).tolist(),
+        "depth_mm": form.depth_mm,
+    }
+
+
+def _form(described: Mapping[str, Any]) -> NetworkForm:
+    return NetworkForm(
+        described["kind"],
+        NetworkCamera(int(described["size"]), float(described["field"])),
+        np.array(described["rotation"], dtype=np.float64),
+        float(described["depth_mm"]),
+    )

@@ -59,9 +59,10 @@ class NetworkCamera:
         K = np.array([[self.focal_length, 0, middle], [0, self.focal_length, middle], [0, 0, 1.0]])
         return PinholeCamera(K, np.eye(4) if camera_from_world is None else camera_from_world, (self.size, self.size))
 
-    def image_of(self, radiograph: Radiograph) -> NetworkImage:
+    def image_of(self, radiograph: Radiograph, turn: Float64[np.ndarray, "3 3"] | None = None) -> NetworkImage:
         """`radiograph` as this camera would have seen it; what lies beyond its edges is not usable.
 
+        The camera looks at the detector's middle, or is turned away from there by `turn` (camera_from_beam).
         InputError for a camera that is no pinhole camera, and where too little of the X-ray is within the field.
         """
         camera = radiograph.camera
@@ -73,12 +74,14 @@ class NetworkCamera:
         # Averaged to about this camera's pixels first: sampling alone would pick single noisy pixels.
         factor = max(1, min(int(step), min(camera.size) // 8))
         binned = radiograph.binned(factor)
-        turn = _turn_to_the_middle(camera)
+        from_detector = _turn_to_the_middle(camera)
+        if turn is not None:
+            from_detector = turn @ from_detector
         directions = (
             np.linalg.inv(self.camera().intrinsic)
             @ np.column_stack([all_pixels((self.size, self.size)), np.ones(self.size**2)]).T
         )
-        seen = camera.binned(factor).intrinsic @ turn.T @ directions
+        seen = camera.binned(factor).intrinsic @ from_detector.T @ directions
         rows, columns = seen[1] / seen[2], seen[0] / seen[2]
         usable = binned.mask.astype(np.float32)
         sampled, weight = (
@@ -93,7 +96,7 @@ class NetworkCamera:
                 "Give a larger or less masked image, or another --start.",
             )
         attenuation = np.where(mask, sampled / np.maximum(weight, 1e-6), 0).astype(np.float32)
-        return NetworkImage(attenuation, mask, rigid.rigid(turn, np.zeros(3)) @ camera.camera_from_world)
+        return NetworkImage(attenuation, mask, rigid.rigid(from_detector, np.zeros(3)) @ camera.camera_from_world)
 
 
 def _turn_to_the_middle(camera: PinholeCamera) -> Float64[np.ndarray, "3 3"]:

@@ -1,4 +1,4 @@
-"""A trained network asked about an X-ray: the pose in the world, and how sure of it the network is."""
+"""A patient's networks asked about an X-ray: the pose in the world, and how sure of it they are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from ..xray.errors import InputError
 from ..xray.geometry import rigid
 from ..xray.radiograph import Radiograph
+from .close_up import turn_toward
 from .network import PoseNetwork
+from .network_camera import NetworkImage
+from .pose_networks import PoseNetworks
+
+# The second close look begins where the first one ended.
+_CLOSE_LOOKS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +55,27 @@ class PosePrediction:
         return rigid.move_about(self.centre, twist, self.pose)
 
 
-def predict(network: PoseNetwork, radiograph: Radiograph, ct_centre: Float64[np.ndarray, "3"]) -> PosePrediction:
-    """Where `network` sees its CT, of which `ct_centre` is the centre (mm, the CT's frame).
+def predict(networks: PoseNetworks, radiograph: Radiograph, ct_centre: Float64[np.ndarray, "3"]) -> PosePrediction:
+    """Where `networks` see their CT, of which `ct_centre` is the centre (mm, the CT's frame).
 
-    InputError for a camera that the network cannot be brought before.
+    InputError for a camera that the networks cannot be brought before.
     """
-    image = network.form.camera.image_of(radiograph)
+    beam = networks.overview.form.camera.image_of(radiograph)
+    found = _looked(networks.overview, beam, ct_centre)
+    if networks.close_up is None:
+        return found
+    for _ in range(_CLOSE_LOOKS):
+        turn = turn_toward(beam.camera_from_world @ found.pose, ct_centre)
+        try:
+            image = networks.close_up.form.camera.image_of(radiograph, turn)
+        except InputError:
+            # The X-ray shows too little of where the CT was seen: the first look is all there is.
+            break
+        found = _looked(networks.close_up, image, ct_centre)
+    return found
+
+
+def _looked(network: PoseNetwork, image: NetworkImage, ct_centre: Float64[np.ndarray, "3"]) -> PosePrediction:
     with torch.no_grad():
         estimate = network(torch.from_numpy(image.attenuation)[None], torch.from_numpy(image.mask)[None])
     rotation, placed = (part[0].double().numpy() for part in (estimate.rotation, estimate.centre))

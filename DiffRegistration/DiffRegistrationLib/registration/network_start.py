@@ -25,7 +25,7 @@ def start_from_network(trained: TrainedNetwork, ct: CT, radiographs: Sequence[Ra
 
     InputError for a view with a camera that no network knows. `trained` must be of this CT (`check_knows`).
     """
-    predictions = [predict(trained.network, radiograph, ct.centre) for radiograph in radiographs]
+    predictions = [predict(trained.networks, radiograph, ct.centre) for radiograph in radiographs]
     predictions.sort(key=lambda p: p.rotation_deg)
     best = predictions[0]
     reach_mm = max(_LEAST_REACH_MM, _REACH * best.across_mm)

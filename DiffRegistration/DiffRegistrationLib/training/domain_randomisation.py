@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int
 
+from ..pose_network.network_camera import NetworkCamera
 from ..xray.simulator.ranges import TRAINING, Ranges
 from ..xray.simulator.scatter import Scatter
 from .hardening import Hardening
@@ -64,16 +65,24 @@ class Looks:
 
 
 class DomainRandomisation:
-    """Looks for images of `size`² pixels over a `field` (width over source-detector distance).
+    """Looks for images of `camera`, cut out of detectors about as wide as `detector_field` of their distance.
 
     Same seed, same stock of beams and shadows.
     """
 
     def __init__(
-        self, size: int, field: float, device: torch.device | str = "cpu", ranges: Ranges = TRAINING, seed: int = 0
+        self,
+        camera: NetworkCamera,
+        detector_field: float,
+        device: torch.device | str = "cpu",
+        ranges: Ranges = TRAINING,
+        seed: int = 0,
     ) -> None:
+        size = camera.size
         self._size, self._device, self._ranges = size, torch.device(device), ranges
-        self._pixel_mm = field * _DETECTOR_MM / size
+        self._pixel_mm = camera.pixel_angle * _DETECTOR_MM
+        # A pixel's width in half fields of the detector, in which places on it are told.
+        self._pixel = 2 * camera.pixel_angle / detector_field
         random = np.random.default_rng([seed, *b"domain randomisation"])
         self._hardening = Hardening(ranges, random, self._device)
         stock = shadows(_STOCK, size, self._pixel_mm, random)
@@ -81,8 +90,9 @@ class DomainRandomisation:
         self._near, self._far, self._stray = (
             self._spread(sigma) for sigma in (_SCATTER.near_mm, _SCATTER.far_mm, _GLARE_MM)
         )
-        line = torch.arange(size, device=self._device, dtype=torch.float32) - (size - 1) / 2
-        self._x, self._y = (2 / size * line).expand(size, size), (2 / size * line)[:, None].expand(size, size)
+        line = self._pixel * (torch.arange(size, device=self._device, dtype=torch.float32) - (size - 1) / 2)
+        ahead = torch.full((size, size), 2 / detector_field, device=self._device)
+        self._ways = torch.stack([line.expand(size, size), line[:, None].expand(size, size), ahead])
 
     def _spread(self, sigma_mm: float) -> Float[torch.Tensor, "blocks blocks"]:
         """A Gaussian blur along one axis, as a matrix over blocks; beyond the image it is dark."""
@@ -134,10 +144,25 @@ class DomainRandomisation:
             noise=random.integers(2**62, size=count),
         )
 
+    def _places(self, turns: Float64[np.ndarray, "batch 3 3"]) -> tuple[torch.Tensor, torch.Tensor]:
+        """x and y of every pixel on the detector, in half fields, for cameras turned away from its middle."""
+        back = torch.tensor(turns, dtype=torch.float32, device=self._device)
+        x, y, z = torch.einsum("bji,jhw->ibhw", back, self._ways)
+        ahead = float(self._ways[2, 0, 0])
+        # What lies beside or behind the source is far off any detector.
+        z = torch.where(z > 0.1 * ahead, z / ahead, 1e-3)
+        return x / z, y / z
+
     def apply(
-        self, line_integrals: Float[torch.Tensor, "batch size size"], looks: Looks
+        self,
+        line_integrals: Float[torch.Tensor, "batch size size"],
+        looks: Looks,
+        turns: Float64[np.ndarray, "batch 3 3"],
     ) -> tuple[Float[torch.Tensor, "batch size size"], Bool[torch.Tensor, "batch size size"]]:
-        """The images as they would be read from a file: line integrals of sorts, and what of them is usable."""
+        """The images as they would be read from a file: line integrals of sorts, and what of them is usable.
+
+        `turns` are camera_from_beam: how the camera is turned against the one that looks at the detector's middle.
+        """
 
         def each(values: np.ndarray) -> Float[torch.Tensor, "batch 1 1"]:
             return torch.tensor(values, dtype=torch.float32, device=self._device)[:, None, None]
@@ -145,29 +170,23 @@ class DomainRandomisation:
         beams = torch.tensor(looks.beams, device=self._device)
         through = line_integrals + each(looks.shadow_strength) * self._shadows[torch.tensor(looks.shadow)]
         primary = self._hardening.transmission(through, beams)
-        inside = self._opened(looks)
-        edge = (inside / (2 / self._size) + 0.5).clamp(0, 1)
+        x, y = self._places(turns)
+        inside = _opened(looks, x, y)
+        edge = (inside / self._pixel + 0.5).clamp(0, 1)
         open_fraction = _LEAK + (1 - _LEAK) * edge
         signal = primary * open_fraction + each(looks.scatter) * self._scattered(primary, open_fraction, beams)
         signal = self._noisy(signal, looks)
         glare = each(looks.glare)
         signal = (1 - glare) * signal + glare * self._blurred(signal, [(1.0, self._stray)])
-        signal = signal * (1 - each(looks.vignetting) * 0.5 * (self._x**2 + self._y**2))
+        signal = signal * (1 - each(looks.vignetting) * 0.5 * (x * x + y * y)).clamp(min=0.1)
         grey = self._displayed(each(looks.exposure) * signal, looks, each(looks.gamma))
         levels = 2.0 ** each(looks.bits) - 1
         grey = torch.round(grey * levels).clamp(min=0.5) / levels
         left, top, right, bottom = (each(side) for side in looks.detector.T)
-        mask = (self._x > left) & (self._x < right) & (self._y > top) & (self._y < bottom)
+        mask = (x > left) & (x < right) & (y > top) & (y < bottom)
         found = torch.tensor(looks.collimation_found, device=self._device)[:, None, None]
         mask = mask & ((inside > 0) | ~found)
         return -torch.log(grey), mask
-
-    def _opened(self, looks: Looks) -> Float[torch.Tensor, "batch size size"]:
-        """How far inside of the collimator's nearest edge a pixel is, in half fields."""
-        planes = torch.tensor(looks.opening, dtype=torch.float32, device=self._device)[:, :, :, None, None]
-        straight = (planes[:, :, 2] - planes[:, :, 0] * self._x - planes[:, :, 1] * self._y).amin(1)
-        circle = torch.tensor(looks.radius, dtype=torch.float32, device=self._device)[:, :, None, None]
-        return torch.minimum(straight, circle[:, 2] - torch.hypot(self._x - circle[:, 0], self._y - circle[:, 1]))
 
     def _blurred(
         self, image: Float[torch.Tensor, "batch size size"], parts: list[tuple[float, torch.Tensor]]
@@ -222,3 +241,15 @@ class DomainRandomisation:
         for number, curve in enumerate(self._ranges.curves):
             curved = torch.where(which == number, shapes[curve.value], curved)
         return curved**gamma
+
+
+def _opened(
+    looks: Looks, x: Float[torch.Tensor, "batch size size"], y: Float[torch.Tensor, "batch size size"]
+) -> Float[torch.Tensor, "batch size size"]:
+    """How far inside of the collimator's nearest edge each place is, in half fields."""
+    planes = torch.tensor(looks.opening, dtype=torch.float32, device=x.device)[:, :, :, None, None]
+    inside = torch.full_like(x, 1e3)
+    for plane in planes.unbind(1):
+        inside = torch.minimum(inside, plane[:, 2] - plane[:, 0] * x - plane[:, 1] * y)
+    circle = torch.tensor(looks.radius, dtype=torch.float32, device=x.device)[:, :, None, None]
+    return torch.minimum(inside, circle[:, 2] - torch.hypot(x - circle[:, 0], y - circle[:, 1]))

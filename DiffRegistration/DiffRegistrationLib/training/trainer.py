@@ -13,8 +13,10 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from ..pose_network.network import NetworkForm, PoseNetwork
+from ..pose_network.network import NetworkForm
 from ..pose_network.network_camera import NetworkCamera
+from ..pose_network.pose_estimate import PoseEstimate
+from ..pose_network.pose_networks import PoseNetworks
 from ..xray.ct import CT
 from ..xray.projector import Projector
 from .image_loss import ImageLoss
@@ -24,7 +26,7 @@ from .recipe import Recipe
 from .training_device import autocast
 from .training_images import Batch, TrainingImages
 from .training_state import Milestone, TrainingState
-from .validation import Validation, validate
+from .validation import Validation, Validator
 from .workers import Workers
 
 VALIDATION_IMAGES = 128
@@ -37,6 +39,8 @@ _LONGEST_GRADIENT = 20.0
 # Points in whose distances a pose is judged: the corners of a box half the size of the CT.
 _BOX = 0.5
 _LAST_RATE = 0.01
+# Width of close-ups in parts of the CT's box.
+_CLOSE_UP_PART = 0.85
 # Until this part of the training looks grow from plain to all that there are.
 _PLAIN_UNTIL = 0.35
 
@@ -90,30 +94,38 @@ class Trainer:
         self.device, self.workers, self.state = device or torch.device("cpu"), workers or Workers(), state
         self._recipe, self._seed = recipe, seed
         self._part = self.workers.share(recipe.batch)
-        middle = preset.poses.middle
-        camera = NetworkCamera(recipe.size, preset.field)
         torch.manual_seed(seed)
-        form = NetworkForm(recipe.network, camera, middle[:3, :3], float(middle[2, 3]))
-        self.network = PoseNetwork(form).to(self.device)
-        self.averaged = PoseNetwork(form).to(self.device)
-        self.averaged.load_state_dict(self.network.state_dict())
-        self._optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
-        self._images = TrainingImages(ct, camera, preset.poses, seed, self.device)
-        self._judged = TrainingImages(ct, camera, preset.poses, seed + _TO_JUDGE_BY, self.device).batch(
-            0, VALIDATION_IMAGES
+        forms = network_forms(ct, preset, recipe)
+        self.networks, self.averaged = (PoseNetworks(*forms).to(self.device) for _ in range(2))
+        self.averaged.load_state_dict(self.networks.state_dict())
+        self._optimiser = torch.optim.Adam(
+            self.networks.parameters(), lr=recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
         )
+
+        def images(number: int, seed: int) -> TrainingImages:
+            form = forms[number]
+            assert form is not None
+            return TrainingImages(
+                ct, form.camera, preset.poses, preset.field, close_up=number == 1, seed=seed, device=self.device
+            )
+
+        self._images = [images(number, seed) for number in range(len(self.networks.all))]
         self._points = torch.tensor(ct.corners(_BOX) - ct.centre, dtype=torch.float32, device=self.device)
+        to_judge_by = images(0, seed + _TO_JUDGE_BY).batch(0, VALIDATION_IMAGES)
+        self._validator = Validator(to_judge_by, self._images[1] if forms[1] else None, self._points)
         projector = Projector(ct)
-        self._image_loss = ImageLoss(
-            projector, camera, projector.binning_for(camera.pixel_angle * float(middle[2, 3]))
-        )
+        self._image_losses = [
+            ImageLoss(projector, form.camera, projector.binning_for(form.camera.pixel_angle * form.depth_mm))
+            for form in forms
+            if form is not None
+        ]
         if state.step:
-            self.network.load_state_dict(state.weights)
+            self.networks.load_state_dict(state.weights)
             self.averaged.load_state_dict(state.averaged)
             self._optimiser.load_state_dict(dict(state.optimiser))
-        self._wrapped: nn.Module = self.network
+        self._wrapped: nn.Module = self.networks
         if self.workers.count > 1:
-            self._wrapped = nn.parallel.DistributedDataParallel(self.network)
+            self._wrapped = nn.parallel.DistributedDataParallel(self.networks)
 
     def train(
         self,
@@ -131,7 +143,7 @@ class Trainer:
         began, before = time.perf_counter(), self.state.seconds
         saved = told = judged = began
         first_step, loss_average = self.state.step, None
-        self.network.train()
+        self.networks.train()
         while True:
             now = time.perf_counter()
             seconds, stop = self.workers.agreed([before + now - began, float(stopped())])
@@ -163,49 +175,49 @@ class Trainer:
 
     def _step(self, part: float) -> float:
         """One step of Adam; the loss of this process's share."""
-        batch = self._images.batch(self.state.step, self._recipe.batch, self._part, max(0.0, 1 - part / _PLAIN_UNTIL))
+        ease = max(0.0, 1 - part / _PLAIN_UNTIL)
+        batches = [i.batch(self.state.step, self._recipe.batch, self._part, ease) for i in self._images]
         rate = self._recipe.learning_rate * _pace(part, self._recipe.warm_up)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
-        loss = self._loss(batch)
+        with autocast(self.device):
+            estimates = self._wrapped([(batch.attenuation, batch.mask) for batch in batches])
+        loss = torch.stack([self._loss(n, *both) for n, both in enumerate(zip(estimates, batches, strict=True))]).sum()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), _LONGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(self.networks.parameters(), _LONGEST_GRADIENT)
         self._optimiser.step()
         self.state.step += 1
         self._average()
         return float(loss.detach())
 
-    def _loss(self, batch: Batch) -> Float[torch.Tensor, ""]:
-        weights = LOSSES[self._recipe.loss]
-        with autocast(self.device):
-            estimate = self._wrapped(batch.attenuation, batch.mask)
-        truth = batch.truth
-        total = torch.zeros(len(batch.poses), device=self.device)
+    def _loss(self, number: int, estimate: PoseEstimate, batch: Batch) -> Float[torch.Tensor, ""]:
+        """Mean loss of the network of this number."""
+        weights, truth = LOSSES[self._recipe.loss], batch.truth
+        # Without a weight of its own the stated error is learnt, but does not pull at the pose.
+        stated = estimate if weights.stated_error else estimate.detached_pose()
+        total = (weights.stated_error or 1.0) * stated_error(stated, truth)
         if weights.point_distance:
             total = total + weights.point_distance * point_distance(estimate, truth, self._points)
         if weights.geodesic:
             total = total + weights.geodesic * geodesic(estimate, truth)
         if weights.double_geodesic:
             total = total + weights.double_geodesic * double_geodesic(estimate, truth)
-        # Without a weight of its own the stated error is learnt, but does not pull at the pose.
-        stated = estimate if weights.stated_error else estimate.detached_pose()
-        total = total + (weights.stated_error or 1.0) * stated_error(stated, truth)
         if weights.image:
-            random = np.random.default_rng([self._seed, self.state.step, 2, self.workers.rank])
-            maps = self.network.last_maps(batch.attenuation, batch.mask)
-            total = total + weights.image * self._image_loss(estimate, batch.poses, maps, random)
+            random = np.random.default_rng([self._seed, self.state.step, 2 + number, self.workers.rank])
+            maps = self.networks.all[number].last_maps(batch.attenuation, batch.mask)
+            total = total + weights.image * self._image_losses[number](estimate, batch.poses, maps, random)
         return total.mean()
 
     def _average(self) -> None:
         step = self.state.step
         keep = min(1 - 1 / _AVERAGED_STEPS, step / (step + 10))
         with torch.no_grad():
-            for kept, now in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            for kept, now in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
                 kept.lerp_(now, 1 - keep)
 
     def _judge(self, loss: float) -> None:
-        validation = validate(self.averaged, self._judged, self._points)
+        validation = self._validator.validate(self.averaged)
         self.state.milestones.append(Milestone(self.state.step, self.state.seconds, loss, validation))
 
     def _progress(self, budget: Budget, loss: float, first_step: int, seconds: float) -> Progress:
@@ -221,10 +233,22 @@ class Trainer:
         )
 
     def _kept(self) -> TrainingState:
-        self.state.weights = self.network.state_dict()
+        self.state.weights = self.networks.state_dict()
         self.state.averaged = self.averaged.state_dict()
         self.state.optimiser = self._optimiser.state_dict()
         return self.state
+
+
+def network_forms(ct: CT, preset: Preset, recipe: Recipe) -> tuple[NetworkForm, NetworkForm | None]:
+    """What the networks for a CT, a preset and a recipe look through, and where they begin."""
+    middle = preset.poses.middle
+    rotation, depth_mm = middle[:3, :3], float(middle[2, 3])
+    overview = NetworkForm(recipe.network, NetworkCamera(recipe.size, preset.field), rotation, depth_mm)
+    if not recipe.close_up:
+        return overview, None
+    across_mm = _CLOSE_UP_PART * float(np.cbrt(np.prod(ct.size * ct.voxel_size)))
+    camera = NetworkCamera(recipe.close_up, min(across_mm / depth_mm, preset.field))
+    return overview, NetworkForm(recipe.network, camera, rotation, depth_mm)
 
 
 def _pace(part: float, warm_up: float) -> float:

@@ -8,47 +8,67 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float16, Float32, Float64, Int
 
+from ..pose_network.close_up import turn_toward
 from ..pose_network.network_camera import NetworkCamera
 from ..xray.ct import CT
 from ..xray.geometry import rigid
-from .domain_randomisation import DomainRandomisation
+from .domain_randomisation import DomainRandomisation, Looks
 from .losses import TruePoses
 from .pose_distributions import PoseDistribution
 from .training_volumes import TrainingVolumes
 
 # Views that are kept, at 18 kB each for 96².
 _REMEMBERED = 4096
+# By how much what a close-up is turned toward may be off the truth, in rad and mm: as first looks are, and worse.
+_OFF_ROTATION, _OFF_MM = 0.12, 7.0
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Images as the network gets them, and the poses (camera_from_ct, mm) behind them."""
+    """Images as a network gets them, and the poses (camera_from_ct, mm) behind them.
+
+    `looks` made them, `turns` are camera_from_beam: the beam's camera looks at the middle of the detector.
+    """
 
     attenuation: Float[torch.Tensor, "batch size size"]
     mask: Bool[torch.Tensor, "batch size size"]
     poses: Float64[np.ndarray, "batch 4 4"]
     truth: TruePoses
+    turns: Float64[np.ndarray, "batch 3 3"]
+    looks: Looks
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    integrals: Float16[np.ndarray, "size size"]
+    pose: Float64[np.ndarray, "4 4"]
+    turn: Float64[np.ndarray, "3 3"]
 
 
 class TrainingImages:
-    """X-rays of `ct` before `camera`, posed by `distribution`, in looks of the training ranges."""
+    """X-rays of `ct` before `camera`, posed by `distribution`, in looks of the training ranges.
+
+    Close-ups are seen by a camera that was turned toward about where the CT is, whole images by one that looks at the
+    middle of a detector that is about `detector_field` of its distance wide.
+    """
 
     def __init__(
-        self, ct: CT, camera: NetworkCamera, distribution: PoseDistribution, seed: int, device: torch.device | str
+        self,
+        ct: CT,
+        camera: NetworkCamera,
+        distribution: PoseDistribution,
+        detector_field: float,
+        *,
+        close_up: bool,
+        seed: int,
+        device: torch.device | str = "cpu",
     ) -> None:
         self._centre, self._camera, self._distribution, self._seed = ct.centre, camera, distribution, seed
-        self._device = torch.device(device)
+        self._device, self._close_up = torch.device(device), close_up
         self._rays = camera.camera().rays()
         self._volumes = TrainingVolumes(ct, camera.pixel_angle * float(distribution.middle[2, 3]))
-        self._memory: dict[int, Float16[np.ndarray, "size size"]] = {}
-        self._looks = DomainRandomisation(camera.size, camera.field, self._device)
-
-    def poses(self, numbers: np.ndarray) -> Float64[np.ndarray, "batch 4 4"]:
-        """camera_from_ct of the images of these numbers."""
-        from_centred = rigid.rigid(np.eye(3), -self._centre)
-        return np.stack(
-            [self._distribution.drawn(np.random.default_rng([self._seed, int(n)])) @ from_centred for n in numbers]
-        )
+        self._memory: dict[int, _View] = {}
+        self._looks = DomainRandomisation(camera, detector_field, self._device)
 
     def batch(self, step: int, count: int, part: slice = slice(None), ease: float = 0.0) -> Batch:
         """Of the `count` images of this step those in `part`; `ease` as in `DomainRandomisation.drawn`.
@@ -62,27 +82,71 @@ class TrainingImages:
         old = random.integers(max(0, known - _REMEMBERED), known, size=count // 2)
         numbers = np.concatenate([np.arange(step * new, known), old])
         looks = self._looks.drawn(numbers % len(self._volumes), random, ease).part(part)
-        numbers = numbers[part]
-        poses = self.poses(numbers)
-        integrals = torch.from_numpy(self._rendered(numbers, poses)).to(self._device)
-        attenuation, mask = self._looks.apply(integrals, looks)
-        return Batch(attenuation, mask, poses, true_poses(poses, self._centre, self._device))
+        views = self._remembered(numbers[part])
+        integrals = np.stack([view.integrals for view in views]).astype(np.float32)
+        poses, turns = (np.stack([getattr(view, name) for view in views]) for name in ("pose", "turn"))
+        return self._exposed(integrals, poses, turns, looks)
 
-    def _rendered(
-        self, numbers: Int[np.ndarray, "n"], poses: Float64[np.ndarray, "n 4 4"]
-    ) -> Float32[np.ndarray, "n size size"]:
-        """Line integrals of the views of these numbers, each at an energy of its own."""
-        missing = [i for i, number in enumerate(numbers) if int(number) not in self._memory]
-        if missing:
-            size = self._camera.size
-            energies = numbers[missing] % len(self._volumes)
-            views = self._volumes.render(self._rays, poses[missing], energies).reshape(-1, size, size)
-            for i, view in zip(missing, views, strict=True):
-                self._memory[int(numbers[i])] = view.astype(np.float16)
-        found = np.stack([self._memory[int(number)] for number in numbers]).astype(np.float32)
+    def seen_again(self, batch: Batch, turns: Float64[np.ndarray, "batch 3 3"]) -> Batch:
+        """The X-rays of another camera's `batch`, as this one sees them turned by `turns` (camera_from_beam)."""
+        poses = _turned(turns @ np.swapaxes(batch.turns, 1, 2), batch.poses)
+        return self._exposed(self.rendered(np.arange(len(poses)), poses), poses, turns, batch.looks)
+
+    def placed(
+        self, numbers: Int[np.ndarray, "batch"]
+    ) -> tuple[Float64[np.ndarray, "batch 4 4"], Float64[np.ndarray, "batch 3 3"]]:
+        """camera_from_ct of the views of these numbers, and camera_from_beam."""
+        from_centred = rigid.rigid(np.eye(3), -self._centre)
+        poses, turns = [], []
+        for number in numbers:
+            random = np.random.default_rng([self._seed, int(number)])
+            pose = self._distribution.drawn(random)
+            turn = np.eye(3)
+            if self._close_up:
+                off = random.uniform() * random.laplace(size=6) * ([_OFF_ROTATION] * 3 + [_OFF_MM] * 3)
+                turn = turn_toward(rigid.move_about(pose[:3, 3], off, pose), np.zeros(3))
+            poses.append(rigid.rigid(turn, np.zeros(3)) @ pose @ from_centred)
+            turns.append(turn)
+        return np.stack(poses), np.stack(turns)
+
+    def rendered(
+        self, numbers: Int[np.ndarray, "batch"], poses: Float64[np.ndarray, "batch 4 4"]
+    ) -> Float32[np.ndarray, "batch size size"]:
+        """Line integrals before the camera, each view at the energy that belongs to its number."""
+        size = self._camera.size
+        energies = numbers % len(self._volumes)
+        return self._volumes.render(self._rays, poses, energies).reshape(-1, size, size)
+
+    def _remembered(self, numbers: Int[np.ndarray, "batch"]) -> list[_View]:
+        """The views of these numbers, of which none is rendered that is still in memory."""
+        missing = np.array([number for number in dict.fromkeys(numbers.tolist()) if number not in self._memory])
+        if len(missing):
+            poses, turns = self.placed(missing)
+            rendered = self.rendered(missing, poses).astype(np.float16)
+            for number, *view in zip(missing.tolist(), rendered, poses, turns, strict=True):
+                self._memory[number] = _View(*view)
+        found = [self._memory[number] for number in numbers.tolist()]
         while len(self._memory) > 2 * _REMEMBERED:
             del self._memory[next(iter(self._memory))]
         return found
+
+    def _exposed(
+        self,
+        integrals: Float32[np.ndarray, "batch size size"],
+        poses: Float64[np.ndarray, "batch 4 4"],
+        turns: Float64[np.ndarray, "batch 3 3"],
+        looks: Looks,
+    ) -> Batch:
+        attenuation, mask = self._looks.apply(torch.from_numpy(integrals).to(self._device), looks, turns)
+        return Batch(attenuation, mask, poses, true_poses(poses, self._centre, self._device), turns, looks)
+
+
+def _turned(
+    turns: Float64[np.ndarray, "batch 3 3"], poses: Float64[np.ndarray, "batch 4 4"]
+) -> Float64[np.ndarray, "batch 4 4"]:
+    turned = poses.copy()
+    turned[:, :3] = turns @ poses[:, :3]
+    return turned
 
 
 def true_poses(

@@ -1,15 +1,20 @@
-"""How far off a network is on images it never learns from."""
+"""How far off a patient's networks are on images that they never learn from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 
+from ..pose_network.close_up import turn_toward
 from ..pose_network.network import PoseNetwork
+from ..pose_network.pose_estimate import PoseEstimate
+from ..pose_network.pose_networks import PoseNetworks
+from ..xray.geometry import rigid
 from .losses import point_distance
-from .training_images import Batch
+from .training_images import Batch, TrainingImages
 
 _AT_ONCE = 64
 
@@ -25,23 +30,46 @@ class Validation:
     depth_mm: float
 
 
-def validate(network: PoseNetwork, images: Batch, points: Float[torch.Tensor, "points 3"]) -> Validation:
-    """Errors of `network` on `images`; `points` are mm about the CT's centre."""
-    network.eval()
-    distances, errors = [], []
+class Validator:
+    """Judges networks on `images`; close-ups are turned toward what the overview found, as in use.
+
+    `points` are mm about the CT's centre.
+    """
+
+    def __init__(
+        self, images: Batch, close_ups: TrainingImages | None, points: Float[torch.Tensor, "points 3"]
+    ) -> None:
+        self._images, self._close_ups, self._points = images, close_ups, points
+
+    def validate(self, networks: PoseNetworks) -> Validation:
+        """Errors of `networks`."""
+        networks.eval()
+        images, estimate = self._images, _estimated(networks.overview, self._images)
+        if networks.close_up is not None:
+            assert self._close_ups is not None
+            images = self._close_ups.seen_again(images, _turns(estimate))
+            estimate = _estimated(networks.close_up, images)
+        networks.train()
+        distance = point_distance(estimate, images.truth, self._points)
+        error = estimate.errors(images.truth.rotation, images.truth.centre)
+        return Validation(
+            float(distance.median()),
+            float(distance.quantile(0.95)),
+            float(torch.rad2deg(error[:, :3].norm(dim=1)).median()),
+            float(error[:, 3:5].norm(dim=1).median()),
+            float(error[:, 5].abs().median()),
+        )
+
+
+def _estimated(network: PoseNetwork, images: Batch) -> PoseEstimate:
     with torch.no_grad():
-        for first in range(0, len(images.poses), _AT_ONCE):
-            some = slice(first, first + _AT_ONCE)
-            truth = images.truth.part(some)
-            estimate = network(images.attenuation[some], images.mask[some])
-            distances.append(point_distance(estimate, truth, points))
-            errors.append(estimate.errors(truth.rotation, truth.centre))
-    network.train()
-    distance, error = torch.cat(distances), torch.cat(errors)
-    return Validation(
-        float(distance.median()),
-        float(distance.quantile(0.95)),
-        float(torch.rad2deg(error[:, :3].norm(dim=1)).median()),
-        float(error[:, 3:5].norm(dim=1).median()),
-        float(error[:, 5].abs().median()),
-    )
+        parts = [
+            network(images.attenuation[first : first + _AT_ONCE], images.mask[first : first + _AT_ONCE])
+            for first in range(0, len(images.poses), _AT_ONCE)
+        ]
+    return PoseEstimate(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+
+def _turns(estimate: PoseEstimate) -> np.ndarray:
+    rotations, centres = estimate.rotation.double().cpu().numpy(), estimate.centre.double().cpu().numpy()
+    return np.stack([turn_toward(rigid.rigid(R, c), np.zeros(3)) for R, c in zip(rotations, centres, strict=True)])

@@ -173,7 +173,7 @@ def memory_errors_explained(recipe: Recipe) -> Iterator[None]:
         asked = re.search(r"[\d.]+ ?(?:bytes|KiB|MiB|GiB|TiB)", text)
         raise InputError(
             "memory",
-            f"a step with {recipe.batch} images of {recipe.size}×{recipe.size} needs more than there is"
+            f"{recipe.batch} images of {max(recipe.size, recipe.close_up)}² pixels a step need more than there is"
             + (f"; the last piece asked for was {asked[0]}" if asked else ""),
             "Lower --batch or --size, close other programs, or use another --device.",
         ) from error
