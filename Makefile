@@ -3,7 +3,7 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE_PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo found),$(name))))
-# A build of torch without CUDA is all that the tests need.
+# A build of torch without CUDA is all that demo and tests need.
 TORCH ?= torch==2.13.0
 
 .PHONY: demo test lint bench docs pictures results
@@ -16,7 +16,8 @@ endef
 
 $(VENV)/engine: pyproject.toml
 	$(environment)
-	$(PYTHON) -m pip install --quiet --editable '.[report,data]'
+	$(PYTHON) -m pip install --quiet '$(TORCH)'
+	$(PYTHON) -m pip install --quiet --editable '.[report,data,torch]'
 	touch $@
 
 $(VENV)/development: pyproject.toml
@@ -50,6 +51,7 @@ docs: $(VENV)/development
 pictures: $(VENV)/development
 	$(PYTHON) docs/make/pictures.py demo-output
 	$(PYTHON) docs/make/simulator.py
+	$(PYTHON) docs/make/training_pictures.py
 
 results: $(VENV)/peers
 	$(PYTHON) docs/make/results.py

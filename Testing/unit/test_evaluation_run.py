@@ -55,11 +55,11 @@ def test_an_interrupted_run_keeps_what_it_finished_and_goes_on_from_there(tmp_pa
     once = run_module._registered
     ran = []
 
-    def until_the_second(bench, case, method, start):
+    def until_the_second(bench, case, method, start, network):
         if len(ran) == 2:
             raise KeyboardInterrupt
         ran.append(case.number)
-        return once(bench, case, method, start)
+        return once(bench, case, method, start, network)
 
     monkeypatch.setattr(run_module, "_registered", until_the_second)
     with pytest.raises(KeyboardInterrupt):
@@ -74,6 +74,21 @@ def test_an_interrupted_run_keeps_what_it_finished_and_goes_on_from_there(tmp_pa
     assert len(lines.read_text().splitlines()) == 3
     assert _evaluate(tmp_path / "out").as_dict()["summary"] == found.as_dict()["summary"]
     assert ran == [1, 2, 3]
+
+
+def test_a_network_is_trained_first_and_shown_alone_and_before_the_solver(tmp_path, small_suite):
+    options = {"subject": "phantom", "cases": 2, "starts": ["network"], "network_minutes": 0.02}
+    found = evaluate("head-ap", tmp_path / "out", **options)
+    assert set(found.summaries) == {"ours, network", "network alone, network"}
+    assert found.summaries["network alone, network"]["accepted"] is None
+    solved, alone = found.outcomes[0], found.outcomes[2]
+    # The solver's start is the network's pose.
+    assert solved.start_mtre_mm == pytest.approx(alone.mtre_mm)
+    assert any(target.name == "median mTRE of the network alone" for target in found.targets)
+    model = tmp_path / "out" / "network.pt"
+    trained = model.stat().st_mtime_ns
+    assert evaluate("head-ap", tmp_path / "out", **options).summaries == found.summaries
+    assert model.stat().st_mtime_ns == trained
 
 
 def test_the_sum_has_the_figures_by_name_and_the_cases_their_errors(tmp_path, small_suite):
@@ -107,9 +122,13 @@ def test_a_line_that_is_no_outcome_is_refused(tmp_path):
         (["head-ap", "--subject", "nobody"], "visible-human, phantom"),
         (["head-ap", "--disturbance", "fog"], "low-dose"),
         (["head-ap", "--start", "far"], "near, none"),
+        (["head-ap", "--start", "network"], "--network-minutes"),
+        (["head-biplane", "--network-minutes", "1"], "no preset"),
+        (["head-ap", "--network-minutes", "0"], "more than 0"),
         (["head-biplane", "--peers"], "one cone-beam view"),
         (["head-ap", "--peers", "--start", "none"], "near the truth"),
         (["wrist", "--subject", "phantom"], "real X-rays"),
+        (["wrist", "--robustness", "2"], "real X-rays"),
         (["skull-scout", "--disturbance", "wires"], "real X-rays"),
     ],
 )

@@ -85,6 +85,25 @@ def test_results_and_messages_say_nothing_of_the_patient(
 
 
 @pytest.mark.filterwarnings("always")
+def test_networks_and_their_progress_say_nothing_of_the_patient(
+    tmp_path: Path, files: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    scan, xray = files
+    caplog.clear()
+    model = tmp_path / "networks" / "head.pt"
+    model.parent.mkdir()
+    check(run("train", scan, "--out", model, "--size", 64, "--batch", 4, "--minutes", 0.01, "--json"), caplog)
+    outcome = run("register", scan, xray, "--start", model, "--out", model.parent / "out")
+    assert outcome.code in (0, 1), outcome.stderr
+    check(outcome, caplog)
+    written = [path for path in model.parent.rglob("*") if path.is_file()]
+    assert len(written) == 9
+    for path in written:
+        for secret in SECRETS:
+            assert secret.encode() not in path.read_bytes(), f"{secret} in {path.name}"
+
+
+@pytest.mark.filterwarnings("always")
 def test_errors_say_nothing_of_the_patient(
     tmp_path: Path, files: tuple[Path, Path], caplog: pytest.LogCaptureFixture
 ) -> None:

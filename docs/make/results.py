@@ -1,9 +1,10 @@
 """docs/results.md and the figures in the README, measured anew on this machine: `make results`.
 
-python docs/make/results.py
+python docs/make/results.py [projector] [scout] [demo] [evaluation] [training]
 
-Runs the benchmarks, the demo and the evaluation as a user would and writes down what they print, with date, machine
-and versions. The evaluation takes hours; what of it is finished is kept below evaluation/ and not run again.
+Runs the benchmarks, the demo, the evaluation and trainings as a user would and writes down what they print, with date,
+machine and versions: all of it, or the parts that are named. Evaluation and training take hours; cases of the
+evaluation that are finished are kept below evaluation/ and not run again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import evaluations
+import trainings
+from DiffRegistrationLib.benchmarks.machine import machine
+
+# Text on the page and rows of the README's table that a part of the measurements gives.
+Part = tuple[str, list[tuple[str, str, str]]]
 
 PAGE = Path(__file__).parents[1] / "results.md"
 README = Path(__file__).parents[2] / "README.md"
@@ -139,74 +145,93 @@ def demo_in_words(d: dict[str, Any]) -> str:
 sampling, noise, scatter and blur differ. A second view settles the depth that one view leaves open."""
 
 
-def in_short(p: dict[str, Any], s: dict[str, Any], d: dict[str, Any], load: tuple[float, float]) -> str:
-    """The figures that the README shows."""
-    at_200 = p["sizes"]["200"]
-    both = next(case for case in d["cases"] if case["name"] == "simulated AP and lateral")
-    one = next(case for case in d["cases"] if case["name"] == "simulated AP")
-    rows = [
-        (
-            "DRR of 200×200 pixels",
-            milliseconds(at_200["forward_seconds"]),
-            milliseconds(at_200["peer_forward_seconds"]),
-        ),
-        (
-            "DRR and its gradient by the pose",
-            milliseconds(at_200["gradient_seconds"]),
-            milliseconds(at_200["peer_gradient_seconds"]),
-        ),
-        (
-            "memory that both add, 512×512 pixels",
-            f"{p['extra_memory_mb']:.0f} MB",
-            f"{p['peer_extra_memory_mb']:.0f} MB",
-        ),
-        ("real X-ray, starts up to 15° and 30 mm off that lead to one pose", f"{s['converged']} of {s['starts']}", ""),
-        (
-            "that pose beside the scanner's own, which is good to about 0.3° and 0.6 mm",
-            f"{s['rotation_deg']:.2f}°, {s['in_plane_mm']:.2f} mm in plane",
-            "",
-        ),
-        ("seconds from such a start, median", f"{s['median_seconds']:.2f}", ""),
-        ("simulated AP, position unknown: mean error in 3D", f"{one['error']['mtre_mm']:.2f} mm", ""),
-        ("with a second view", f"{both['error']['mtre_mm']:.2f} mm", ""),
-    ]
-    heading = ("", "ours", f"nanodrr {p['machine']['packages']['nanodrr']}")
-    return f"{table(heading, rows)}\n\n{machine_in_words(p['machine'], load)}\n"
-
-
-def write(page: str, short: str) -> None:
-    """The page, and its short form between the README's marks."""
-    PAGE.write_text(page, encoding="utf-8")
-    around = re.compile("(<!-- figures: .*? -->\n).*?(<!-- end of figures -->)", re.DOTALL)
-    README.write_text(around.sub(lambda m: m[1] + short + m[2], README.read_text(encoding="utf-8")), encoding="utf-8")
-    print("Wrote", PAGE, "and", README)
-
-
-def main() -> None:
-    """Measure and write."""
+def projector_part() -> Part:
+    """The renderer."""
     before = os.getloadavg()[0]
-    projector = measured("benchmark", "projector")
-    scout = measured("benchmark", "scout")
+    p = measured("benchmark", "projector")
+    at_200, peer = p["sizes"]["200"], f"nanodrr {p['machine']['packages']['nanodrr']}"
+    rows = [
+        (name, milliseconds(at_200[f"{key}_seconds"]), f"{peer}: {milliseconds(at_200[f'peer_{key}_seconds'])}")
+        for name, key in (("DRR of 200×200 pixels", "forward"), ("DRR and its gradient by the pose", "gradient"))
+    ]
+    memory = f"{p['extra_memory_mb']:.0f} MB", f"{peer}: {p['peer_extra_memory_mb']:.0f} MB"
+    rows.append(("memory that both add, 512×512 pixels", *memory))
+    return _with_machine(projector_in_words(p), p["machine"], before), rows
+
+
+def scout_part() -> Part:
+    """The real X-ray."""
+    before = os.getloadavg()[0]
+    s = measured("benchmark", "scout")
+    return _with_machine(scout_in_words(s), s["machine"], before), [
+        (
+            "real X-ray of a plastic skull, starts up to 15° and 30 mm off",
+            f"{s['converged']} of {s['starts']} to one pose, {s['median_seconds']:.2f} s",
+            f"{s['rotation_deg']:.2f}° and {s['in_plane_mm']:.2f} mm in plane from the scanner's own pose",
+        )
+    ]
+
+
+def demo_part() -> Part:
+    """What `make demo` shows."""
+    before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
-        demo = measured("demo", "--out", folder)
-    evaluated = evaluations.run(measured)
-    load = before, os.getloadavg()[0]
-    page = f"""# Results
+        d = measured("demo", "--out", folder)
+    return _with_machine(demo_in_words(d), machine("fluororegistration", "numpy", "numba", "torch"), before), []
 
-Written by `make results`; run it to measure on your own machine. Every figure is measured, none is typed in.
 
-{machine_in_words(projector["machine"], load)}
+def evaluation_part() -> Part:
+    """All suites."""
+    before = os.getloadavg()[0]
+    found = evaluations.run(measured)
+    where = found["head-ap"]["machine"]
+    return _with_machine(evaluations.in_words(found, table), where, before), evaluations.in_short(found)
 
-{projector_in_words(projector)}
 
-{scout_in_words(scout)}
+def training_part() -> Part:
+    """Pose networks."""
+    before = os.getloadavg()[0]
+    found = trainings.run(measured)
+    return _with_machine(trainings.in_words(found, table), found["recipes"]["machine"], before), trainings.in_short(
+        found
+    )
 
-{demo_in_words(demo)}
 
-{evaluations.in_words(evaluated, table)}
-"""
-    write(page, in_short(projector, scout, demo, load))
+PARTS = {
+    "projector": projector_part,
+    "scout": scout_part,
+    "evaluation": evaluation_part,
+    "training": training_part,
+    "demo": demo_part,
+}
+
+
+def _with_machine(text: str, where: dict[str, Any], load_before: float) -> str:
+    """The text with the machine's line below its heading."""
+    heading, rest = text.split("\n", 1)
+    return f"{heading}\n\n{machine_in_words(where, (load_before, os.getloadavg()[0]))}\n{rest}"
+
+
+def filled(text: str, name: str, content: str) -> str:
+    """`text` with `content` between the marks of this name. ValueError where it has no such marks."""
+    marks = re.compile(f"(<!-- {name}: .*? -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    if not marks.search(text):
+        raise ValueError(f"no marks of {name}")
+    return marks.sub(lambda m: m[1] + content + "\n" + m[2], text)
+
+
+def main(names: list[str]) -> None:
+    """Measure and write the parts of these names, one after the other."""
+    for name in names or PARTS:
+        text, rows = PARTS[name]()
+        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), name, text), encoding="utf-8")
+        if rows:
+            short = table(("", "found", ""), rows)
+            README.write_text(
+                filled(README.read_text(encoding="utf-8"), f"figures of {name}", short), encoding="utf-8"
+            )
+        print("Wrote", name, flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -62,6 +62,8 @@ def evaluate(
     with input_errors_end_the_command(as_json):
         if network_minutes is not None and not network_minutes > 0:
             raise InputError("--network-minutes", f"expected more than 0, got {network_minutes:g}", "8 are enough.")
+        if robustness and suite_named(suite).draw is None:
+            raise InputError("--robustness", f"was given, but {suite} is of real X-rays", "Leave it out.")
         who = suite_named(suite).subject or subject or DEFAULT_SUBJECT
         folder = out or Path("evaluation") / "-".join([suite, who, *([disturbance] if disturbance != "none" else [])])
         with console.status(f"Opening {suite}…") as status:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
 from ..pose_network.model_file import TrainedNetwork
 from ..pose_network.pose_prediction import PosePrediction, predict
@@ -33,12 +34,15 @@ def start_from_network(trained: TrainedNetwork, ct: CT, radiographs: Sequence[Ra
         f"network, which expects to be off by {best.rotation_deg:.1f}°, {best.across_mm:.1f} mm across and "
         f"{best.depth_mm:.0f} mm in depth"
     )
-    if _is_sure(best):
-        return Start(((name, best.pose),), 0.0, 1.0, (0.0,), reach_mm, trusted=True)
-    random = np.random.default_rng(0)
-    samples = [(f"network, sample {n}", best.sample(random)) for n in range(1, _SAMPLES + 1)]
-    others = [(f"network, view {n}", p.pose) for n, p in enumerate(predictions[1:], start=2)]
-    return Start(((name, best.pose), *others, *samples), 0.0, 1.0, (0.0,), 2 * reach_mm, trusted=False)
+    # Of several views some may be none that it was trained on, and it need not know: all that it says is compared.
+    others = [(f"network, of another view ({n})", p.pose) for n, p in enumerate(predictions[1:], start=1)]
+    samples: list[tuple[str, Float64[np.ndarray, "4 4"]]] = []
+    if not _is_sure(best):
+        random = np.random.default_rng(0)
+        samples = [(f"network, sample {n}", best.sample(random)) for n in range(1, _SAMPLES + 1)]
+        reach_mm *= 2
+    trusted = not others and not samples
+    return Start(((name, best.pose), *others, *samples), 0.0, 1.0, (0.0,), reach_mm, trusted)
 
 
 def _is_sure(prediction: PosePrediction) -> bool:

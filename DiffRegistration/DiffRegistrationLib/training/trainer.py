@@ -165,10 +165,13 @@ class Trainer:
             if now - saved > _SAVE_SECONDS:
                 save(self._kept())
                 saved = time.perf_counter()
-        progress = self._progress(budget, loss_average or math.nan, first_step, time.perf_counter() - began)
+        progress = self._progress(
+            budget, math.nan if loss_average is None else loss_average, first_step, time.perf_counter() - began
+        )
         if self.workers.is_first:
-            self._judge(loss_average or math.nan)
-            progress = replace(progress, validation=self.state.milestones[-1].validation)
+            if loss_average is not None:
+                self._judge(loss_average)
+            progress = replace(progress, validation=self._last_validation())
             tell(progress)
             save(self._kept())
         return progress
@@ -220,8 +223,10 @@ class Trainer:
         validation = self._validator.validate(self.averaged)
         self.state.milestones.append(Milestone(self.state.step, self.state.seconds, loss, validation))
 
+    def _last_validation(self) -> Validation | None:
+        return self.state.milestones[-1].validation if self.state.milestones else None
+
     def _progress(self, budget: Budget, loss: float, first_step: int, seconds: float) -> Progress:
-        last = self.state.milestones[-1].validation if self.state.milestones else None
         rate = (self.state.step - first_step) * self._recipe.batch / max(seconds, 1e-6)
         return Progress(
             self.state.step,
@@ -229,7 +234,7 @@ class Trainer:
             budget.part(self.state.seconds, self.state.step),
             loss,
             rate,
-            last,
+            self._last_validation(),
         )
 
     def _kept(self) -> TrainingState:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 from ..pose_network.close_up import turn_toward
 from ..pose_network.network import PoseNetwork
@@ -47,7 +47,7 @@ class Validator:
         images, estimate = self._images, _estimated(networks.overview, self._images)
         if networks.close_up is not None:
             assert self._close_ups is not None
-            images = self._close_ups.seen_again(images, _turns(estimate))
+            images = self._close_ups.seen_again(images, turns_toward(estimate.rotation, estimate.centre))
             estimate = _estimated(networks.close_up, images)
         networks.train()
         distance = point_distance(estimate, images.truth, self._points)
@@ -70,6 +70,9 @@ def _estimated(network: PoseNetwork, images: Batch) -> PoseEstimate:
     return PoseEstimate(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
 
-def _turns(estimate: PoseEstimate) -> np.ndarray:
-    rotations, centres = estimate.rotation.double().cpu().numpy(), estimate.centre.double().cpu().numpy()
+def turns_toward(
+    rotation: Float[torch.Tensor, "batch 3 3"], centre: Float[torch.Tensor, "batch 3"]
+) -> Float64[np.ndarray, "batch 3 3"]:
+    """turned_from_camera of a close-up for each CT, whose rotation (camera_from_ct) and centre (mm) are given."""
+    rotations, centres = (part.double().cpu().numpy() for part in (rotation, centre))
     return np.stack([turn_toward(rigid.rigid(R, c), np.zeros(3)) for R, c in zip(rotations, centres, strict=True)])
