@@ -21,6 +21,8 @@ from .network_camera import NetworkCamera
 from .pose_networks import PoseNetworks
 
 FORMAT = "fluororeg pose network 1"
+# A file that claims more is no file of ours, and would fill the memory.
+_LARGEST = 1024
 _AGAIN = "Train it again with fluororeg train."
 
 
@@ -108,9 +110,12 @@ def _described(form: NetworkForm) -> dict[str, Any]:
 
 
 def _form(described: Mapping[str, Any]) -> NetworkForm:
+    size = int(described["size"])
+    if not 0 < size <= _LARGEST:
+        raise ValueError(f"images of {size} pixels")
     return NetworkForm(
         described["kind"],
-        NetworkCamera(int(described["size"]), float(described["field"])),
+        NetworkCamera(size, float(described["field"])),
         np.array(described["rotation"], dtype=np.float64),
         float(described["depth_mm"]),
     )

@@ -20,7 +20,6 @@ from .pose_head import PoseHead
 from .resnet18 import ResNet18Features
 
 FEATURES: Mapping[str, Callable[[int], Features]] = {"compact": CompactFeatures, "resnet18": ResNet18Features}
-DEFAULT_NETWORK = "compact"
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,10 @@ class PoseHead(nn.Module):
     def forward(self, features: Float[torch.Tensor, "batch features"]) -> PoseEstimate:
         """Poses, always rigid."""
         # Half precision would round millimetres away.
-        out = self.linear(features.float())
+        with torch.autocast(features.device.type, enabled=False):
+            return self._pose(self.linear(features.float()))
+
+    def _pose(self, out: Float[torch.Tensor, "batch outputs"]) -> PoseEstimate:
         rotation = rotation_from_six(_ROTATION_STEP * out[:, :6] + self.get_buffer("identity")) @ self.get_buffer(
             "middle"
         )
