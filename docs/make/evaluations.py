@@ -19,7 +19,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "head-wide": ("head-wide",),
     "skull-scout": ("skull-scout",),
     "wrist": ("wrist",),
-    "peers": ("head-ap", "--start", "near", "--cases", "3", "--peers", "--peer-cases", "3"),
+    "peers": ("head-ap", "--start", "near", "--cases", "2", "--peers", "--peer-cases", "2"),
     "robustness": ("head-ap", "--start", "near", "--cases", "10", "--robustness", "10"),
 }
 # Runs that are shown by tables of their own.
