@@ -162,7 +162,7 @@ def _peers(evaluation: dict[str, Any], table: Table) -> str:
 The published recipes of their test-time registration (DiffPose: multiscale NCC, Adam 7.5e-3 and 7.5, StepLR, 250
 iterations at 256²; xvr: multiscale NCC and gradient NCC, Adam, plateaus, 64², 128² and 256²), written anew on
 nanodrr's renderer and its similarity measures, on the same images from the same starts, in the same run. Their pose
-networks, which would bring them a better start, are left out, as ours has none. Both are made for GPUs; this is a CPU.
+networks, which would bring them a better start, are left out, and so is ours. Both are made for GPUs; this is a CPU.
 
 {table(heading, rows)}"""
 
@@ -188,7 +188,25 @@ def _robustness(evaluation: dict[str, Any], table: Table) -> str:
 
 head-ap, near starts, the same cases in every row, with one thing more wrong with the X-rays, and with all at once.
 
-{table(heading, rows)}"""
+{table(heading, rows)}
+
+{_where_it_falls(evaluation)}"""
+
+
+def _where_it_falls(evaluation: dict[str, Any]) -> str:
+    """The rows in which cases are lost, in words, the worst first."""
+    found = {row["disturbance"]: row["summary"] for row in evaluation["robustness"]}
+    fallen = sorted((name for name, s in found.items() if s["under_2mm"] < 1), key=lambda n: found[n]["under_2mm"])
+    if not fallen:
+        return "It falls nowhere in this table."
+    told = [
+        f"**{name}** ({s['under_2mm']:.0%} under 2 mm; medians {s['median_in_plane_mm']:.1f} mm in the image plane, "
+        f"{s['median_depth_mm']:.1f} mm in depth; {s['gross_failures_accepted']} gross failures called accepted)"
+        for name, s in ((name, found[name]) for name in fallen)
+    ]
+    return f"""Where it falls: {"; ".join(told)}. A distortion that is not undone is a wrong camera, which no verdict
+tells from a right one: the DRR fits, at another depth. Undo it first. With everything at once, fields whose edge is
+not found are registered by that edge."""
 
 
 def _confidence(evaluation: dict[str, Any]) -> str:
