@@ -48,7 +48,7 @@ def _all_cases(out: Path, say: Callable[[str], None], tell: Callable[[str], None
         off = "" if v is None else f", so far off by {v.distance_mm:.0f} mm and {v.rotation_deg:.0f}°"
         tell(f"Learning: {progress.seconds_left:.0f} s left{off}")
 
-    simulated = list[Case]()
+    simulated: list[Case] = []
     for case in simulated_views(out, say):
         simulated.append(case)
         yield case
