@@ -76,7 +76,7 @@ class LossWeights:
     image: float = 0.0
 
 
-# What the ablation in docs/results.md compares; "default" is what it chose.
+# What `fluororeg benchmark training --loss …` compares.
 LOSSES: Mapping[str, LossWeights] = {
     "default": LossWeights(stated_error=1.0, point_distance=0.05),
     "stated-error": LossWeights(stated_error=1.0),
