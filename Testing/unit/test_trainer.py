@@ -64,8 +64,7 @@ def test_a_training_that_was_put_away_goes_on_as_if_it_had_not_been(tmp_path: Pa
     torch.testing.assert_close(weights(resumed), weights(whole), atol=1e-5, rtol=1e-4)
 
 
-def test_time_is_kept(tmp_path: Path) -> None:
-    trainer().train(Budget(steps=2))
+def test_time_is_kept() -> None:
     began = time.perf_counter()
     progress = trainer().train(Budget(seconds=2.0))
     assert progress.seconds >= 2.0 and progress.part == 1
@@ -187,7 +186,13 @@ def test_a_file_of_another_training_is_not_gone_on_with(tmp_path: Path) -> None:
     other_ct = CT(head().attenuation * np.float32(1.05), head().ct_from_voxel)
     for ct, preset, recipe, seed, word in (
         (other_ct, PRESET, SMALL, 0, "another ct"),
-        (head(), preset_named("head-lateral"), SMALL, 0, "another preset"),
+        (
+            head(),
+            preset_named("head-lateral"),
+            SMALL,
+            0,
+            "another preset: description was head from the front, now head from either side",
+        ),
         (head(), PRESET, replace(SMALL, batch=4), 0, "another recipe"),
         (head(), PRESET, SMALL, 1, "another seed"),
     ):

@@ -17,7 +17,9 @@ from ..xray.errors import InputError
 from .output import console, finite, input_errors_end_the_command, say
 
 if TYPE_CHECKING:
+    from ..training.preset import Preset
     from ..training.trainer import Progress
+    from ..xray.ct import CT
 
 LinesOption = Annotated[
     bool, typer.Option("--json", help="Print a line of JSON for each progress, and a last one for the result.")
@@ -56,9 +58,12 @@ def train(
     """
     with input_errors_end_the_command(as_json):
         try:
+            from ..training.preset import preset_named
             from ..training.recipe import recipe_named
             from ..training.trainer import Budget
-            from ..training.workflow import train_files
+            from ..training.workflow import check_model_path
+            from ..training.workflow import train as train_network
+            from ..xray.files.ct_files import read_ct
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
@@ -67,19 +72,21 @@ def train(
             raise InputError("--minutes", f"expected more than 0, got {minutes:g}", "8 are enough for one view.")
         chosen = recipe_named(recipe)
         chosen = chosen.changed(batch, size)
+        # Both before the CT is read, which takes longer than to see a slip of the finger.
+        views = preset_named(preset)
+        check_model_path(out)
         if preview:
-            _preview(ct, out, preset, series, as_json)
+            _preview(read_ct(ct, series=series), out, views, as_json)
             return
         with _asked_to_stop() as stopped, _shown(as_json) as tell:
-            result = train_files(
-                ct,
+            result = train_network(
+                read_ct(ct, series=series),
                 out,
-                preset=preset,
+                preset=views,
                 recipe=chosen,
                 budget=Budget(seconds=60 * minutes),
                 seed=seed,
                 device=device,
-                series=series,
                 tell=tell,
                 say=say,
                 stopped=stopped,
@@ -98,18 +105,13 @@ def train(
     say(f"{result.model}. Use it with fluororeg register … --start {result.model}", label="Written:")
 
 
-def _preview(ct: Path, out: Path, preset: str, series: str | None, as_json: bool) -> None:
-    from ..training.preset import preset_named
+def _preview(ct: CT, out: Path, preset: Preset, as_json: bool) -> None:
     from ..training.sampled_views import check_views, sampled_views, write_views
-    from ..training.workflow import check_model_path
-    from ..xray.files.ct_files import read_ct
 
-    chosen = preset_named(preset)
-    check_model_path(out)
     picture = out.with_suffix(".views.png")
-    views = sampled_views(read_ct(ct, series=series), chosen)
+    views = sampled_views(ct, preset)
     write_views(picture, views)
-    check_views(views, chosen, picture)
+    check_views(views, preset, picture)
     if as_json:
         _print_line({"event": "end", "views": str(picture)})
     say(str(picture), label="Written:")

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int
 
 from ..pose_network.network_camera import NetworkCamera
+from ..xray.attenuation import WATER_ATTENUATION_PER_MM
 from ..xray.simulator.ranges import TRAINING, Ranges
 from ..xray.simulator.scatter import Scatter
 from .hardening import Hardening
@@ -22,7 +23,7 @@ from .shadows import shadows
 
 # Sizes on the detector are meant at this distance from the source.
 _DETECTOR_MM = 1000.0
-# Half sides of detectors, in parts of the network's half field.
+# Half sides of detectors, in half fields.
 _DETECTOR_HALF = (0.72, 1.1)
 _STOCK = 192
 # How often an effect that not every X-ray shows is on.
@@ -33,7 +34,7 @@ _LEAK = 0.003
 _SCATTER = Scatter(1.0)
 # Blurs as wide as these are computed on blocks of this many pixels.
 _BLOCK = 4
-# What 20 cm of water let through, about: for the strength of scatter.
+# How far stray light of an image intensifier reaches.
 _GLARE_MM = 40.0
 _EXPOSURE = (0.7, 1.05)
 
@@ -206,7 +207,9 @@ class DomainRandomisation:
         beams: Int[torch.Tensor, "batch"],
     ) -> Float[torch.Tensor, "batch size size"]:
         """Scatter for a scatter-to-primary ratio of 1, as `xray.simulator.scatter` defines it."""
-        reference = torch.full((len(beams), 1, 1), _SCATTER.reference_water_mm * 0.0192, device=self._device)
+        reference = torch.full(
+            (len(beams), 1, 1), _SCATTER.reference_water_mm * WATER_ATTENUATION_PER_MM, device=self._device
+        )
         water = self._hardening.transmission(reference, beams)
         a, b = _SCATTER.primary_exponent, _SCATTER.path_exponent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -265,6 +265,4 @@ def _pace(part: float, warm_up: float) -> float:
 
 def identity_of(ct_fingerprint: str, preset: Preset, recipe: Recipe, seed: int) -> Mapping[str, Any]:
     """What makes two trainings the same."""
-    from dataclasses import asdict
-
     return {"ct": ct_fingerprint, "preset": dict(preset.content), "recipe": asdict(recipe), "seed": seed}

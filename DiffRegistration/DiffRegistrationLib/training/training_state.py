@@ -78,10 +78,9 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> TrainingState:
             raise InputError(path, f"is of another format: {words['format']}", again)
         for key, value in identity.items():
             # Compared as JSON keeps them.
-            if json.loads(json.dumps(value)) != words["identity"].get(key):
-                raise InputError(
-                    path, f"was begun with another {key}: {words['identity'].get(key)}, now {value}", again
-                )
+            begun, now = words["identity"].get(key), json.loads(json.dumps(value))
+            if begun != now:
+                raise InputError(path, f"was begun with another {key}: {_first_difference(begun, now)}", again)
         return TrainingState(
             identity,
             int(words["step"]),
@@ -95,3 +94,11 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> TrainingState:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(path, "lacks a part of a training", again) from error
+
+
+def _first_difference(begun: Any, now: Any) -> str:
+    """In words; of two tables only the first entry that is not the same."""
+    if isinstance(begun, dict) and isinstance(now, dict):
+        key = next(key for key in (*begun, *now) if begun.get(key) != now.get(key))
+        return f"{key} was {begun.get(key)}, now {now.get(key)}"
+    return f"{begun}, now {now}"

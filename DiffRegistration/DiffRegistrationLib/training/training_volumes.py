@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, Int
 
 from ..xray.attenuation import (
     BONE_SLOPE,
@@ -68,15 +68,13 @@ class TrainingVolumes:
             Projector(CT(attenuation_from_hounsfield(hounsfield, bone_slope=bone_slope(e)), coarse.ct_from_voxel))
             for e in ENERGIES_KEV
         )
-        # Increments turn about the CT's own centre, not that of the longer one.
-        self.centre = ct.centre
 
     def __len__(self) -> int:
         return len(self._projectors)
 
     def render(
-        self, rays: Rays, poses: Float64[np.ndarray, "n 4 4"], energies: np.ndarray
-    ) -> Float64[np.ndarray, "n rays"]:
+        self, rays: Rays, poses: Float64[np.ndarray, "n 4 4"], energies: Int[np.ndarray, "n"]
+    ) -> Float32[np.ndarray, "n rays"]:
         """Line integrals of each pose at the energy of this number."""
         images = np.empty((len(poses), len(rays)), dtype=np.float32)
         for number, projector in enumerate(self._projectors):

@@ -1,4 +1,4 @@
-"""A training from file to file: what the command, the Slicer logic and scripts all call."""
+"""A training from a CT to a file: what the command, the Slicer logic and scripts all call."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from ..pose_network.model_file import write_model
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.atomic import check_file_for_writing
-from ..xray.files.ct_files import read_ct
-from .preset import Preset, preset_named
+from .preset import Preset
 from .recipe import Recipe
 from .sampled_views import check_views, sampled_views, write_views
 from .trainer import Budget, Progress, Trainer, identity_of
@@ -37,37 +36,6 @@ class TrainingResult:
     views: Path
     progress: Progress
     stopped: bool
-
-
-def train_files(
-    ct: Path,
-    model: Path,
-    *,
-    preset: str,
-    recipe: Recipe,
-    budget: Budget,
-    seed: int = 0,
-    device: str = "auto",
-    series: str | None = None,
-    tell: Callable[[Progress], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
-    stopped: Callable[[], bool] = lambda: False,
-) -> TrainingResult:
-    """Train a network for the CT at `ct`, or go on with what `model` was trained for so far; see `train`."""
-    chosen = preset_named(preset)
-    check_model_path(model)
-    return train(
-        read_ct(ct, series=series),
-        model,
-        preset=chosen,
-        recipe=recipe,
-        budget=budget,
-        seed=seed,
-        device=device,
-        tell=tell,
-        say=say,
-        stopped=stopped,
-    )
 
 
 def train(
