@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64, UInt16
 from scipy import ndimage
 
+from .pose_network.torch_needed import torch_needed
 from .registration.metrics import PoseError, pose_error
 from .registration.result import RegistrationResult
 from .registration.starts import pose_of_view
@@ -111,15 +112,14 @@ def from_network(seen: Case, out: Path, say: Say, tell: Callable[[Progress], Non
     Nothing where torch is absent. `tell` is told how the training goes.
     """
     try:
-        from .training.preset import preset_named
-        from .training.recipe import DEFAULT_RECIPE, recipe_named
-        from .training.trainer import Budget
-        from .training.training_state import state_path
-        from .training.workflow import train
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        say("The pose network is left out: it needs torch (pip install torch).")
+        with torch_needed():
+            from .training.preset import preset_named
+            from .training.recipe import DEFAULT_RECIPE, recipe_named
+            from .training.trainer import Budget
+            from .training.training_state import state_path
+            from .training.workflow import train
+    except InputError as error:
+        say(f"The pose network is left out. {error}")
         return
     model = out / "head.pt"
     # The demo shows the learning anew each time.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +75,12 @@ def test_networks_and_images_know_nothing_of_their_training() -> None:
     code = IMPORT_ALL.format(packages=("xray", "pose_network", "registration"), forbidden=(), allowed=TORCH_FILES[:2])
     ended = run(code + "\nassert not [m for m in sys.modules if m.startswith('DiffRegistrationLib.training')]")
     assert ended.returncode == 0, ended.stderr
+
+
+def test_without_torch_what_needs_it_says_so(tmp_path: Path) -> None:
+    network = tmp_path / "head.pt"
+    network.touch()
+    code = "import sys; sys.modules['torch'] = None\nfrom DiffRegistrationLib.command_line.main import run\nrun()"
+    for verb in (["train", "ct.nrrd", "--out", network], ["register", "ct.nrrd", "x.png", "--start", network]):
+        ended = subprocess.run([sys.executable, "-c", code, *map(str, verb)], capture_output=True, text=True)
+        assert ended.returncode == 2 and "pip install torch" in ended.stderr, ended.stderr

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..pose_network.torch_needed import torch_needed
 from .output import JsonOption, console, input_errors_end_the_command, print_json
 
 app = typer.Typer(help="Measure speed, memory and convergence on this machine.", no_args_is_help=True)
@@ -61,7 +62,8 @@ def training(
 ) -> None:
     """Error of pose networks against training time: all recipes, or those and the losses that are named."""
     with input_errors_end_the_command(as_json), console.status("Training…") as status:
-        from ..benchmarks import training as benchmark
+        with torch_needed():
+            from ..benchmarks import training as benchmark
 
         chosen = benchmark.compared(recipe or ([] if loss else benchmark.COMPARED_RECIPES), loss or [])
         content = benchmark.run(chosen, minutes, subject=subject, preset=preset, tell=status.update)
@@ -87,7 +89,8 @@ def interruptions(
 ) -> None:
     """A training that is killed at random moments and gone on with, beside one that is not."""
     with input_errors_end_the_command(as_json), console.status("Training…") as status:
-        from ..benchmarks import interruptions as benchmark
+        with torch_needed():
+            from ..benchmarks import interruptions as benchmark
 
         content = benchmark.run(minutes, kills, subject=subject, tell=status.update)
     _show(content, as_json)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..pose_network.torch_needed import torch_needed
 from ..xray.errors import InputError
 from .output import console, finite, input_errors_end_the_command, say
 
@@ -57,17 +58,13 @@ def train(
     is. Several GPUs or machines: torchrun --no-python fluororeg train …
     """
     with input_errors_end_the_command(as_json):
-        try:
+        with torch_needed():
             from ..training.preset import preset_named
             from ..training.recipe import recipe_named
             from ..training.trainer import Budget
             from ..training.workflow import check_model_path
             from ..training.workflow import train as train_network
             from ..xray.files.ct_files import read_ct
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise InputError("torch", "is not installed", "pip install torch, or fluororegistration[torch].") from None
         if not minutes > 0:
             raise InputError("--minutes", f"expected more than 0, got {minutes:g}", "8 are enough for one view.")
         chosen = recipe_named(recipe)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
+from ..pose_network.torch_needed import torch_needed
 from ..registration.starts import Start
 from ..xray.ct import CT
-from ..xray.errors import InputError
 from ..xray.radiograph import Radiograph
 
 if TYPE_CHECKING:
@@ -37,16 +37,12 @@ class NetworkUnderTest:
     """
 
     def __init__(self, ct: CT, preset: str, folder: Path, minutes: float, tell: Callable[[str], None]) -> None:
-        try:
+        with torch_needed():
             from ..pose_network.model_file import read_model
             from ..training.preset import preset_named
             from ..training.recipe import DEFAULT_RECIPE, recipe_named
             from ..training.trainer import Budget
             from ..training.workflow import train
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise InputError("torch", "is not installed", "pip install torch, or fluororegistration[torch].") from None
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "network.pt"
 

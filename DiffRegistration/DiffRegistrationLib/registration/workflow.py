@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from ..pose_network.torch_needed import torch_needed
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write, check_folder_for_writing, written_together
@@ -95,9 +96,9 @@ def _start_file(start: str) -> _StartFile:
     if path.suffix != MODEL_SUFFIX:
         pose = start_from_pose(read_pose(path), f"pose file {path.name}")
         return _StartFile(lambda ct, radiographs: pose)
-    # Only here, as it takes torch.
-    from ..pose_network.model_file import read_model
-    from .network_start import start_from_network
+    with torch_needed():
+        from ..pose_network.model_file import read_model
+        from .network_start import start_from_network
 
     trained = read_model(path)
 
