@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +42,7 @@ TORCH_FILES = (
     ("packages", "forbidden", "allowed"),
     [
         (
-            ("xray", "pose_network", "training", "registration", "report", "command_line"),
+            ("xray", "pose_network", "training", "registration", "report", "command_line", "worker"),
             ("slicer", "vtk", "qt", "ctk", "PythonQt"),
             (),
         ),
@@ -52,6 +53,30 @@ def test_packages_import_without(
     packages: tuple[str, ...], forbidden: tuple[str, ...], allowed: tuple[str, ...]
 ) -> None:
     ended = run(IMPORT_ALL.format(packages=packages, forbidden=forbidden, allowed=allowed))
+    assert ended.returncode == 0, ended.stderr
+
+
+LIBRARY = Path(__file__).parents[2] / "DiffRegistration" / "DiffRegistrationLib"
+OF_SLICER = {"slicer", "vtk", "qt", "ctk", "PythonQt", "vtkmodules", "slicer_core", "mrml_core"}
+MAY_IMPORT = {"mrml": {"slicer", "vtk"}, "panel": {"qt", "ctk", "slicer"}}
+
+
+@pytest.mark.parametrize("package", sorted(path.parent.name for path in LIBRARY.glob("*/__init__.py")))
+def test_only_nodes_and_the_window_know_slicer_and_each_its_own_part_of_it(package: str) -> None:
+    imported = set()
+    for path in (LIBRARY / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                imported.add(str(node.module).partition(".")[0])
+    assert imported & OF_SLICER <= MAY_IMPORT.get(package, set())
+
+
+def test_nodes_know_nothing_of_the_window() -> None:
+    pytest.importorskip("slicer")
+    code = IMPORT_ALL.format(packages=("mrml",), forbidden=("qt", "ctk", "PythonQt"), allowed=())
+    ended = run("import slicer, slicer.util" + code + "\nassert not [m for m in sys.modules if '.panel' in m]")
     assert ended.returncode == 0, ended.stderr
 
 

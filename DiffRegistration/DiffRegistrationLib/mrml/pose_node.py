@@ -1,0 +1,198 @@
+"""A CT's pose as the linear transform that it lies under: set, undone, judged, and played through frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+from jaxtyping import Float64
+
+from ..xray.errors import InputError
+from ..xray.files.rigid_values import rigid_from_file
+from . import pose_history
+from .attributes import (
+    CENTRE,
+    POSE,
+    POSE_SEQUENCE,
+    REASON,
+    REPORT,
+    RESULT_POSE,
+    ROLE,
+    SECONDS,
+    SIMILARITY,
+    START,
+    STD,
+    VERDICT,
+)
+from .pose_history import can_undo
+from .pose_record import PoseRecord
+from .registration_summary import RegistrationSummary
+from .scene import belonging_to, matrix_of, new_node, nothing_left_on_error, set_matrix
+from .sequence_items import browser_of, index_text, play_through
+
+__all__ = [
+    "PoseRecord",
+    "can_undo",
+    "moved_since_result",
+    "pose_sequence",
+    "put_under_pose",
+    "read_result",
+    "report_of",
+    "undo_pose",
+    "write_result",
+]
+
+_RESULT = (RESULT_POSE, VERDICT, REASON, SIMILARITY, STD, CENTRE, START, SECONDS, REPORT)
+# A pose that differs by less than this (rad and mm) was not moved.
+_SAME_PLACE = 1e-6
+
+
+def put_under_pose(
+    ct_node: Any, pose: Float64[np.ndarray, "4 4"], name: str | None = None, undoable: bool = True
+) -> Any:
+    """Put a CT under a linear transform with this pose (world_from_ct, RAS mm), and return the transform's node.
+
+    The transform is made once and reused; what the CT lay under before is remembered for `undo_pose`, unless
+    `undoable` is False. A result that the transform carried is taken off it, as it was that of another pose.
+    InputError for a pose that is not rigid.
+    """
+    pose = rigid_from_file(ct_node.GetName(), "the pose", pose)
+    if undoable:
+        pose_history.push(ct_node, _RESULT)
+    with nothing_left_on_error():
+        transform = belonging_to(ct_node, POSE, "vtkMRMLLinearTransformNode", name or f"{ct_node.GetName()} pose")
+    with slicer.util.NodeModify(transform):
+        if name is not None:
+            transform.SetName(name)
+        for attribute in _RESULT:
+            transform.SetAttribute(attribute, None)
+        # The pose is that in the world, whatever the transform was put under meanwhile.
+        transform.SetAndObserveTransformNodeID(None)
+        set_matrix(transform, pose)
+    ct_node.SetAndObserveTransformNodeID(transform.GetID())
+    return transform
+
+
+def undo_pose(ct_node: Any) -> bool:
+    """Put a CT back to where it lay before the last `put_under_pose`, result and all; False if it was never moved."""
+    return pose_history.pop(ct_node, _RESULT)
+
+
+def write_result(transform_node: Any, summary: RegistrationSummary, report: Path | None = None) -> None:
+    """Note on a pose node what a registration found, and where its report lies."""
+    for name, value in _attributes(PoseRecord.of(summary)).items():
+        transform_node.SetAttribute(name, value)
+    transform_node.SetAttribute(CENTRE, json.dumps(list(summary.centre)))
+    transform_node.SetAttribute(REPORT, None if report is None else str(report))
+
+
+def read_result(transform_node: Any) -> RegistrationSummary | None:
+    """What `write_result` noted; None where there is nothing."""
+    if transform_node.GetAttribute(RESULT_POSE) is None or transform_node.GetAttribute(CENTRE) is None:
+        return None
+    content = {
+        "pose": json.loads(transform_node.GetAttribute(RESULT_POSE)),
+        "verdict": transform_node.GetAttribute(VERDICT),
+        "reason": transform_node.GetAttribute(REASON) or "",
+        "similarity": float(transform_node.GetAttribute(SIMILARITY)),
+        "std": json.loads(transform_node.GetAttribute(STD)),
+        "centre": json.loads(transform_node.GetAttribute(CENTRE)),
+        "start": transform_node.GetAttribute(START) or "",
+        "seconds": float(transform_node.GetAttribute(SECONDS)),
+    }
+    return RegistrationSummary.from_dict(content)
+
+
+def report_of(transform_node: Any) -> Path | None:
+    """The report of the registration that found this pose, if it was kept."""
+    written = transform_node.GetAttribute(REPORT)
+    return None if written is None else Path(written)
+
+
+def moved_since_result(transform_node: Any) -> bool:
+    """Whether a pose node has moved from where its result had it, so that verdict and numbers do not hold any more."""
+    written = transform_node.GetAttribute(RESULT_POSE)
+    found = None if written is None else np.array(json.loads(written))
+    return found is not None and not np.allclose(matrix_of(transform_node), found, rtol=0, atol=_SAME_PLACE)
+
+
+def pose_sequence(
+    ct_node: Any,
+    poses: Sequence[PoseRecord | RegistrationSummary | Float64[np.ndarray, "4 4"]],
+    index_values: Sequence[float | str],
+    browser: Any = None,
+) -> tuple[Any, Any]:
+    """Let a browser play a CT through `poses`, one for each of `index_values`; (sequence node, browser).
+
+    The values are those of the X-rays' frames (`xray_sequence.index_values_of`), or numbers. Each item carries its
+    verdict. With the `browser` of X-rays one slider moves both; without, the CT gets one of its own. Sequence and
+    browser are reused when poses come again. InputError for poses that are not rigid, and where their number or the
+    frames do not fit.
+    """
+    records = [PoseRecord.of(pose) for pose in poses]
+    frames = [index_text(value) for value in index_values]
+    if not records or len(records) != len(frames) or len(set(frames)) != len(frames):
+        raise InputError(
+            ct_node.GetName(),
+            f"{len(records)} poses and {len(set(frames))} different frames were given",
+            "Give one pose for each frame, and at least one.",
+        )
+    matrices = [
+        rigid_from_file(ct_node.GetName(), f"the pose of frame {frame}", record.matrix)
+        for frame, record in zip(frames, records, strict=True)
+    ]
+    with nothing_left_on_error():
+        sequence = belonging_to(ct_node, POSE_SEQUENCE, "vtkMRMLSequenceNode", f"{ct_node.GetName()} poses")
+        transform = put_under_pose(ct_node, matrices[0])
+        former = browser_of(transform)
+        browser = browser or former or new_node("vtkMRMLSequenceBrowserNode", f"{ct_node.GetName()} poses")
+        if former is not None and former is not browser:
+            former.RemoveSynchronizedSequenceNode(sequence.GetID())
+        with slicer.util.NodeModify(browser):
+            _fill(sequence, frames, matrices, records, transform.GetAttribute(ROLE))
+            play_through(browser, sequence, transform)
+        if browser.GetSelectedItemNumber() < 0:
+            browser.SetSelectedItemNumber(0)
+    return sequence, browser
+
+
+def _fill(
+    sequence: Any,
+    frames: Sequence[str],
+    matrices: Sequence[Float64[np.ndarray, "4 4"]],
+    records: Sequence[PoseRecord],
+    role: str | None,
+) -> None:
+    sequence.RemoveAllDataNodes()
+    sequence.SetIndexName("frame")
+    sequence.SetIndexUnit("")
+    sequence.SetIndexType(sequence.NumericIndex)
+    for frame, matrix, record in zip(frames, matrices, records, strict=True):
+        item = slicer.vtkMRMLLinearTransformNode()
+        item.SetName(f"{sequence.GetName()} {frame}")
+        set_matrix(item, matrix)
+        item.SetAttribute(ROLE, role)
+        for name, value in _attributes(record).items():
+            item.SetAttribute(name, value)
+        sequence.SetDataNodeAtValue(item, frame)
+    if sequence.GetStorageNode() is None:
+        # The usual file of linear transforms keeps six digits and no attributes; this one keeps all.
+        storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceStorageNode")
+        sequence.SetAndObserveStorageNodeID(storage.GetID())
+
+
+def _attributes(record: PoseRecord) -> dict[str, str]:
+    """A record as attributes that a person can read."""
+    return {
+        RESULT_POSE: json.dumps([list(row) for row in record.pose]),
+        VERDICT: record.verdict,
+        REASON: record.reason,
+        SIMILARITY: repr(float(record.similarity)),
+        STD: json.dumps(list(record.std)),
+        START: record.start,
+        SECONDS: repr(float(record.seconds)),
+    }

@@ -1,0 +1,37 @@
+"""Which X-rays of the scene are views of the registration, in their order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from ..xray.errors import InputError
+from .attributes import VIEW
+from .sequence_items import set_attribute
+from .xray_node import check_xray
+
+
+def views_in_scene() -> list[Any]:
+    """X-ray nodes that are views, the first one first."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", slicer.mrmlScene)
+    views = [node for node in nodes if node.GetAttribute(VIEW) is not None]
+    return sorted(views, key=lambda node: int(node.GetAttribute(VIEW)))
+
+
+def add_view(node: Any, *, other_than: Any = None) -> None:
+    """Make an X-ray node the last view. InputError if it is none, or the node `other_than`, which is the CT."""
+    if other_than is not None and node.GetID() == other_than.GetID():
+        raise InputError(
+            node.GetName(), "is the CT: one volume cannot be both", "Choose the X-ray, a volume of one slice."
+        )
+    check_xray(node)
+    if node.GetAttribute(VIEW) is None:
+        views = views_in_scene()
+        # Of a sequence every frame is told, as showing another one replaces the node's attributes.
+        set_attribute(node, VIEW, str(int(views[-1].GetAttribute(VIEW)) + 1 if views else 1))
+
+
+def remove_view(node: Any) -> None:
+    """Take an X-ray node out of the views; it stays in the scene."""
+    set_attribute(node, VIEW, None)
