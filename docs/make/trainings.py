@@ -1,13 +1,16 @@
 """The training's part of docs/results.md: error against time, networks and losses beside each other, interruptions.
 
-The suites from a network are run, or gone on with, by `fluororeg evaluate`; finished cases are kept below evaluation/.
+The suites from a network are run, or gone on with, by `fluororeg evaluate`; finished cases, and what the benchmarks
+printed, are kept below evaluation/, so that a second call with the same program only writes.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+from DiffRegistrationLib.evaluation.record import engine_fingerprint
 from evaluations import FOLDER, Measure, Table
 
 CHART = Path(__file__).parents[1] / "images" / "training.svg"
@@ -29,12 +32,27 @@ def run(measured: Measure) -> dict[str, Any]:
     losses = [word for loss in _LOSSES for word in ("--loss", loss)]
     return {
         "suites": suites,
-        "recipes": measured("benchmark", "training", "--minutes", str(_MINUTES)),
-        "losses": measured("benchmark", "training", "--minutes", str(_LOSS_MINUTES), *losses),
-        "interruptions": measured(
-            "benchmark", "interruptions", "--minutes", str(_INTERRUPTED_MINUTES), "--kills", str(_KILLS)
+        "recipes": _kept(measured, "recipes", "benchmark", "training", "--minutes", str(_MINUTES)),
+        "losses": _kept(measured, "losses", "benchmark", "training", "--minutes", str(_LOSS_MINUTES), *losses),
+        "interruptions": _kept(
+            *(measured, "interruptions", "benchmark", "interruptions"),
+            *("--minutes", str(_INTERRUPTED_MINUTES), "--kills", str(_KILLS)),
         ),
     }
+
+
+def _kept(measured: Measure, name: str, *command: str) -> dict[str, Any]:
+    """What the command prints, or printed before for the very program that there is now."""
+    path = FOLDER / f"training-{name}.json"
+    by = {"command": list(command), "program": engine_fingerprint()}
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if {key: before.get(key) for key in by} == by:
+            return dict(before["found"])
+    found = measured(*command)
+    FOLDER.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**by, "found": found}), encoding="utf-8")
+    return found
 
 
 def in_short(found: dict[str, Any]) -> list[tuple[str, str, str]]:
