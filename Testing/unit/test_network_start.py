@@ -34,7 +34,7 @@ def start(monkeypatch: pytest.MonkeyPatch, *said: tuple[np.ndarray, float]) -> S
         PosePrediction(pose, CENTRE, np.array([*[np.radians(degrees)] * 3, degrees, degrees, 3 * degrees]), np.eye(3))
         for pose, degrees in said
     )
-    monkeypatch.setattr(network_start, "predict", lambda *given: next(predictions))
+    monkeypatch.setattr(network_start, "predict", lambda *given: [next(predictions)])
     views = [xray(), xray(90.0)][: len(said)]
     return start_from_network(_Trained(), head(), views)  # type: ignore[arg-type]
 
@@ -63,6 +63,19 @@ def test_an_unsure_network_is_not_taken_at_its_word(monkeypatch: pytest.MonkeyPa
     assert not found.trusted and len(found.poses) > 10
     result = register(Projector(head()), [xray()], found)
     assert_true(result)
+
+
+def test_another_aspect_that_is_nearly_as_likely_is_tried_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    scale = np.array([*[np.radians(1.0)] * 3, 1.0, 1.0, 3.0])
+    wrong = twin(off(2), head(), camera())
+    said = [
+        PosePrediction(pose, CENTRE, scale, np.eye(3), probability, aspect)
+        for aspect, (pose, probability) in enumerate(((wrong, 0.6), (off(3), 0.4)))
+    ]
+    monkeypatch.setattr(network_start, "predict", lambda *given: said)
+    found = start_from_network(_Trained(), head(), [xray()])  # type: ignore[arg-type]
+    assert not found.trusted and [name for name, _ in found.poses][1] == "network, another aspect"
+    assert_true(register(Projector(head()), [xray()], found))
 
 
 def test_of_two_views_the_one_that_fits_both_wins_and_not_the_surer_one(monkeypatch: pytest.MonkeyPatch) -> None:

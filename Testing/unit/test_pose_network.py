@@ -13,7 +13,7 @@ from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
 from DiffRegistrationLib.pose_network.model_file import read_model, write_model
 from DiffRegistrationLib.pose_network.network import FEATURES, NetworkForm, PoseNetwork
 from DiffRegistrationLib.pose_network.network_camera import NetworkCamera
-from DiffRegistrationLib.pose_network.pose_estimate import PoseEstimate
+from DiffRegistrationLib.pose_network.pose_estimate import PoseHypotheses, aspect_of
 from DiffRegistrationLib.pose_network.pose_networks import PoseNetworks
 from DiffRegistrationLib.pose_network.pose_prediction import predict
 from DiffRegistrationLib.pose_network.rotations import rotation_from_six, rotation_vector
@@ -21,19 +21,20 @@ from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.ct_writing import write_ct
+from DiffRegistrationLib.training.preset import preset_named
 from DiffRegistrationLib.xray.geometry import rigid
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from fluororeg_runs import camera, head, intensity, truth
 
-FORM = NetworkForm("compact", NetworkCamera(64, 0.4), rigid.rotation_exp([0.1, 0.2, 0.3]), 700.0)
+FORM = NetworkForm("compact", NetworkCamera(64, 0.4), rigid.rotation_exp([0.1, 0.2, 0.3])[None], 700.0)
 
 
-CLOSE_UP = NetworkForm("compact", NetworkCamera(64, 0.3), FORM.rotation, 700.0)
+CLOSE_UP = NetworkForm("compact", NetworkCamera(64, 0.3), FORM.rotations, 700.0)
 
 
 def network(kind: str = "compact") -> PoseNetwork:
     torch.manual_seed(1)
-    return PoseNetwork(NetworkForm(kind, FORM.camera, FORM.rotation, FORM.depth_mm))
+    return PoseNetwork(NetworkForm(kind, FORM.camera, FORM.rotations, FORM.depth_mm))
 
 
 def networks() -> PoseNetworks:
@@ -61,8 +62,8 @@ def test_rotation_vectors_are_the_logarithm_and_have_gradients(angle: float) -> 
 def test_an_untrained_network_says_the_middle_pose(kind: str) -> None:
     image = torch.randn(2, 64, 64)
     with torch.no_grad():
-        estimate = network(kind)(image, torch.ones(2, 64, 64, dtype=torch.bool))
-    off = rotation_vector(estimate.rotation @ torch.tensor(FORM.rotation).float().T).norm(dim=1)
+        estimate = network(kind)(image, torch.ones(2, 64, 64, dtype=torch.bool)).likeliest()
+    off = rotation_vector(estimate.rotation @ torch.tensor(FORM.rotations[0]).float().T).norm(dim=1)
     assert float(off.max()) < 0.3
     assert float((estimate.centre - torch.tensor([0.0, 0, 700])).norm(dim=1).max()) < 150
     assert (estimate.log_scale.exp()[:, 5] > 10).all()
@@ -78,14 +79,16 @@ def test_exposure_gain_and_what_is_masked_do_not_reach_the_network() -> None:
     torch.testing.assert_close(first.centre, second.centre, atol=0.01, rtol=1e-4)
 
 
-def says(pose: np.ndarray) -> object:
-    """A network that says one pose of the CT, whatever it is shown."""
-    estimate = PoseEstimate(
-        torch.tensor(pose[None, :3, :3], dtype=torch.float64),
-        torch.tensor(rigid.transform_points(pose, [head().centre]), dtype=torch.float64),
-        torch.tensor([[0.01, 0.02, 0.03, 1.0, 2.0, 3.0]], dtype=torch.float64).log(),
+def says(*poses: np.ndarray, probability: tuple[float, ...] = (1.0,)) -> object:
+    """A network that says a pose of the CT for each aspect, whatever it is shown."""
+    centres = [rigid.transform_points(pose, [head().centre])[0] for pose in poses]
+    hypotheses = PoseHypotheses(
+        torch.tensor(np.array([[pose[:3, :3] for pose in poses]])),
+        torch.tensor(np.array([centres])),
+        torch.tensor([[[0.01, 0.02, 0.03, 1.0, 2.0, 3.0]] * len(poses)], dtype=torch.float64).log(),
+        torch.tensor([probability], dtype=torch.float64).log(),
     )
-    return lambda attenuation, mask: estimate
+    return lambda attenuation, mask: hypotheses
 
 
 def test_poses_before_the_networks_cameras_become_one_in_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +100,35 @@ def test_poses_before_the_networks_cameras_become_one_in_the_world(monkeypatch: 
     monkeypatch.setattr(both.overview, "forward", says(beam @ rough))
     monkeypatch.setattr("DiffRegistrationLib.pose_network.pose_prediction._CLOSE_LOOKS", 1)
     monkeypatch.setattr(both.close_up, "forward", says(turn @ beam @ truth()))
-    found = predict(both, radiograph, head().centre)
+    (found,) = predict(both, radiograph, head().centre)
     np.testing.assert_allclose(found.pose, truth(), atol=1e-6)
     np.testing.assert_allclose(found.scale, [0.01, 0.02, 0.03, 1, 2, 3], rtol=1e-6)
     random = np.random.default_rng(0)
     off = [rigid.increment_between(found.centre, found.sample(random), found.pose) for _ in range(2000)]
     before_camera = np.array(off).reshape(-1, 2, 3) @ found.axes.T
     np.testing.assert_allclose(np.abs(before_camera).mean(axis=0).ravel(), found.scale, rtol=0.1)
+
+
+def test_every_aspect_that_is_likely_enough_is_looked_at_closely(monkeypatch: pytest.MonkeyPatch) -> None:
+    radiograph = Radiograph(-np.log(intensity() / 3000), np.ones(camera().size, dtype=bool), camera())
+    beam = FORM.camera.image_of(radiograph).camera_from_world
+    turned = rigid.move_about(rigid.transform_points(truth(), [head().centre])[0], [0, 0, 3.0, 0, 0, 0], truth())
+    both = networks()
+    seen = [beam @ turned, beam @ truth(), beam @ truth()]
+    monkeypatch.setattr(both.overview, "forward", says(*seen, probability=(0.55, 0.4, 0.05)))
+    monkeypatch.setattr("DiffRegistrationLib.pose_network.pose_prediction._CLOSE_LOOKS", 0)
+    found = predict(both, radiograph, head().centre)
+    assert [round(one.probability, 2) for one in found] == [0.55, 0.4]
+    np.testing.assert_allclose(found[1].pose, truth(), atol=1e-6)
+
+
+def test_each_pose_has_the_aspect_whose_middle_is_nearest() -> None:
+    sides = torch.tensor(preset_named("head-lateral").poses.aspects)
+    around = torch.tensor(preset_named("head-wide").poses.aspects)
+    assert len(sides) == 2 and len(around) == 3 and len(preset_named("head-ap").poses.aspects) == 1
+    off = torch.tensor(rigid.rotation_exp([0.2, -0.3, 0.25]))
+    assert aspect_of(off @ sides, sides).tolist() == [0, 1]
+    assert aspect_of(off @ around, around).tolist() == [0, 1, 2]
 
 
 def test_a_camera_turned_toward_a_ct_has_it_in_the_middle_with_its_head_up() -> None:
@@ -174,3 +199,6 @@ def test_a_fingerprint_is_of_the_ct_and_not_of_its_file(tmp_path: Path) -> None:
     moved = head().ct_from_voxel.copy()
     moved[0, 3] += 0.1
     assert ct_fingerprint(CT(head().attenuation, moved)) not in names
+    reversed_slices = head().ct_from_voxel @ np.diag([1.0, 1, -1, 1])
+    reversed_slices[:3, 3] += (head().size[2] - 1) * head().ct_from_voxel[:3, 2]
+    assert ct_fingerprint(CT(head().attenuation[::-1], reversed_slices)) == ct_fingerprint(head())

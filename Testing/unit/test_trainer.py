@@ -17,7 +17,7 @@ import torch
 from DiffRegistrationLib.pose_network.model_file import read_model
 from DiffRegistrationLib.training.preset import preset_named
 from DiffRegistrationLib.training.recipe import RECIPES
-from DiffRegistrationLib.training.trainer import Budget, Progress, Trainer
+from DiffRegistrationLib.training.trainer import Budget, Trainer
 from DiffRegistrationLib.training.training_state import TrainingState, read_state, state_path, write_state
 from DiffRegistrationLib.training.workflow import train
 from DiffRegistrationLib.xray.ct import CT
@@ -40,11 +40,8 @@ def weights(one: Trainer) -> torch.Tensor:
 
 @pytest.mark.slow
 def test_a_network_learns_where_the_head_is() -> None:
-    told: list[Progress] = []
     learning = trainer()
-    learning.train(Budget(steps=1), tell=told.append)
-    learning.train(Budget(steps=300), tell=told.append)
-    before, after = told[0].validation, told[-1].validation
+    before, after = (learning.train(Budget(steps=steps)).validation for steps in (1, 300))
     assert before is not None and after is not None
     assert after.distance_mm < 0.75 * before.distance_mm
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import slicer
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64, Num
 
 from ..xray.ct import CT
 from ..xray.errors import InputError
@@ -15,11 +16,52 @@ from ..xray.files.lps import ras_from_index
 from ..xray.files.rigid_values import rigid_from_file
 
 # A sheared grid is straightened by the very steps that a file's is.
-from ..xray.files.volume_file import _planes, _right_angled, _upward
+from ..xray.files.volume_file import is_right_angled, planes_of, upward
 from ..xray.provenance import Provenance
 from .scene import ras_from_ijk, world_from_local
 
 _ORIGIN = "volume node"
+
+
+@dataclass(frozen=True, eq=False)
+class TakenCT:
+    """What a CT node holds: its name, its voxels as they are, and their grid. No node is needed for what follows."""
+
+    name: str
+    voxels: Num[np.ndarray, "depth rows columns"]
+    lps_from_voxel: Float64[np.ndarray, "4 4"]
+
+    def ct(self) -> CT:
+        """The very CT that the file reader makes of the file. InputError, with the name, for what is not in HU."""
+        matrix, hounsfield = self.lps_from_voxel, self.voxels.astype(np.float32)
+        slices, rows, columns = hounsfield.shape
+        spacing = " × ".join(f"{edge:.4f}" for edge in np.linalg.norm(matrix[:3, :3], axis=0))
+        provenance = (
+            Provenance("CT", f"{columns} × {rows} × {slices} voxels", _ORIGIN),
+            Provenance("voxel size", f"{spacing} mm", _ORIGIN),
+            Provenance("Hounsfield units", f"{hounsfield.min():g} to {hounsfield.max():g}", "the values as they are"),
+        )
+        if np.isfinite(hounsfield).all():
+            np.maximum(hounsfield, np.float32(AIR_HOUNSFIELD), out=hounsfield)
+        volume = HounsfieldVolume(hounsfield, matrix, provenance)
+        if not is_right_angled(matrix):
+            straight = planes_of(matrix, slices, self.name).straightened(upward(hounsfield, matrix))
+            lines = (*provenance, *straight.provenance)
+            volume = HounsfieldVolume(straight.hounsfield, straight.lps_from_voxel, lines)
+        check_hounsfield(volume.hounsfield, self.name)
+        ras_from_voxel = ras_from_index(volume.lps_from_voxel)
+        return CT.from_hounsfield(volume.hounsfield, ras_from_voxel, provenance=volume.provenance)
+
+
+def take_ct(node: Any) -> TakenCT:
+    """A copy of what a CT node holds.
+
+    InputError, naming the node, for what is no volume with several slices and one value a voxel, and for a node under
+    a transform that is not linear.
+    """
+    _check_volume(node)
+    _world_from_ct(node)
+    return TakenCT(node.GetName(), np.array(slicer.util.arrayFromVolume(node)), ras_from_index(ras_from_ijk(node)))
 
 
 def ct_from_node(node: Any) -> CT:
@@ -28,25 +70,15 @@ def ct_from_node(node: Any) -> CT:
     It is the very CT that the file reader makes of the file. InputError, naming the node, for what is no volume of HU
     with several slices and one value a voxel, and for a node under a transform that is not linear.
     """
-    _check_volume(node)
-    _world_from_ct(node)
-    matrix = ras_from_index(ras_from_ijk(node))
-    hounsfield: Float32[np.ndarray, "depth rows columns"] = slicer.util.arrayFromVolume(node).astype(np.float32)
-    slices, rows, columns = hounsfield.shape
-    spacing = " × ".join(f"{edge:.4f}" for edge in np.linalg.norm(matrix[:3, :3], axis=0))
-    provenance = (
-        Provenance("CT", f"{columns} × {rows} × {slices} voxels", _ORIGIN),
-        Provenance("voxel size", f"{spacing} mm", _ORIGIN),
-        Provenance("Hounsfield units", f"{hounsfield.min():g} to {hounsfield.max():g}", "the values as they are"),
-    )
-    if np.isfinite(hounsfield).all():
-        np.maximum(hounsfield, np.float32(AIR_HOUNSFIELD), out=hounsfield)
-    volume = HounsfieldVolume(hounsfield, matrix, provenance)
-    if not _right_angled(matrix):
-        straight = _planes(matrix, slices, node.GetName()).straightened(_upward(hounsfield, matrix))
-        volume = HounsfieldVolume(straight.hounsfield, straight.lps_from_voxel, (*provenance, *straight.provenance))
-    check_hounsfield(volume.hounsfield, node.GetName())
-    return CT.from_hounsfield(volume.hounsfield, ras_from_index(volume.lps_from_voxel), provenance=volume.provenance)
+    return take_ct(node).ct()
+
+
+def state_of(node: Any) -> tuple[Any, ...]:
+    """What changes when the voxels or the grid of a volume node do."""
+    image = node.GetImageData() if node is not None and node.IsA("vtkMRMLVolumeNode") else None
+    if image is None:
+        return ()
+    return slicer.mrmlScene, node.GetID(), image.GetMTime(), ras_from_ijk(node).tobytes()
 
 
 def world_from_ct(node: Any) -> Float64[np.ndarray, "4 4"]:
@@ -74,9 +106,9 @@ def centre_of(node: Any) -> Float64[np.ndarray, "3"]:
 
 
 def describe_ct(node: Any) -> str:
-    """What a CT node is, in a line. InputError if it cannot be used."""
+    """What a CT node is, in a line. InputError if it cannot be used, or lies where no pose can take it."""
     _check_volume(node)
-    _world_from_ct(node)
+    world_from_ct(node)
     values = slicer.util.arrayFromVolume(node)
     check_hounsfield(values, node.GetName())
     columns, rows, slices = node.GetImageData().GetDimensions()

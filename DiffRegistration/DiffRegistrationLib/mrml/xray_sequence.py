@@ -21,7 +21,7 @@ from ..xray.files.xray_dicom_images import open_dicom
 from ..xray.files.xray_dicom_tags import FrameTags
 
 # The collimator of a sequence is looked for as the file reader does.
-from ..xray.files.xray_files import _field_of_all, frame_count, image_size, read_xray_frames
+from ..xray.files.xray_files import field_of_all, frame_count, image_size, read_xray_frames
 from ..xray.files.xray_pictures import Picture
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import Camera, PinholeCamera
@@ -263,7 +263,7 @@ def _mask_at(node: Any, index: str) -> Bool[np.ndarray, "rows columns"] | None:
 def _with_shared_field(items: Sequence[Any]) -> list[Radiograph]:
     """Radiographs of grey-valued frames, with the collimator's opening that their mean shows."""
     values = [(image := image_of(item), meaning_of(image.dtype, item.GetAttribute(PIXELS))) for item in items]
-    field = _field_of_all([(image.astype(np.float32), meaning) for image, meaning in values])
+    field = field_of_all([(image.astype(np.float32), meaning) for image, meaning in values])
     radiographs = []
     for item in items:
         radiograph = radiograph_with_mask(item, field)

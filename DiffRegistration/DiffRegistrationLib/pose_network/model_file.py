@@ -20,9 +20,9 @@ from .network import NetworkForm
 from .network_camera import NetworkCamera
 from .pose_networks import PoseNetworks
 
-FORMAT = "fluororeg pose network 1"
+FORMAT = "fluororeg pose network 2"
 # A file that claims more is no file of ours, and would fill the memory.
-_LARGEST = 1024
+_LARGEST, _MOST_ASPECTS = 1024, 64
 _AGAIN = "Train it again with fluororeg train."
 
 
@@ -104,7 +104,7 @@ def _described(form: NetworkForm) -> dict[str, Any]:
         "kind": form.kind,
         "size": form.camera.size,
         "field": form.camera.field,
-        "rotation": np.asarray(form.rotation).tolist(),
+        "rotations": np.asarray(form.rotations).tolist(),
         "depth_mm": form.depth_mm,
     }
 
@@ -116,6 +116,13 @@ def _form(described: Mapping[str, Any]) -> NetworkForm:
     return NetworkForm(
         described["kind"],
         NetworkCamera(size, float(described["field"])),
-        np.array(described["rotation"], dtype=np.float64),
+        _rotations(described["rotations"]),
         float(described["depth_mm"]),
     )
+
+
+def _rotations(described: Any) -> np.ndarray:
+    rotations = np.array(described, dtype=np.float64)
+    if rotations.ndim != 3 or rotations.shape[1:] != (3, 3) or not 0 < len(rotations) <= _MOST_ASPECTS:
+        raise ValueError(f"middles of shape {rotations.shape}")
+    return rotations

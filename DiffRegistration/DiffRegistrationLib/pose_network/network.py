@@ -15,7 +15,7 @@ from .compact import CompactFeatures
 from .features import Features
 from .network_camera import NetworkCamera
 from .network_input import network_input
-from .pose_estimate import PoseEstimate
+from .pose_estimate import PoseHypotheses
 from .pose_head import PoseHead
 from .resnet18 import ResNet18Features
 
@@ -24,19 +24,20 @@ FEATURES: Mapping[str, Callable[[int], Features]] = {"compact": CompactFeatures,
 
 @dataclass(frozen=True, eq=False)
 class NetworkForm:
-    """All that a network is besides its weights: kind by name, camera, and the pose it begins from.
+    """All that a network is besides its weights: kind by name, camera, and the poses it begins from.
 
-    `rotation` (camera_from_ct) and `depth_mm` are those of the middle of the views it is trained on.
+    `rotations` (camera_from_ct), one for each aspect, and `depth_mm` are those of the middles of the views it is trained
+    on.
     """
 
     kind: str
     camera: NetworkCamera
-    rotation: Float64[np.ndarray, "3 3"]
+    rotations: Float64[np.ndarray, "aspects 3 3"]
     depth_mm: float
 
 
 class PoseNetwork(nn.Module):
-    """Image and mask before the network's camera to a pose. InputError for a kind that does not exist."""
+    """Image and mask before the network's camera to a pose for each aspect. InputError for a kind that does not exist."""
 
     def __init__(self, form: NetworkForm) -> None:
         super().__init__()
@@ -44,15 +45,15 @@ class PoseNetwork(nn.Module):
             raise InputError(f"network {form.kind!r}", "is not known", f"Use one of {', '.join(FEATURES)}.")
         self.form = form
         self.features = FEATURES[form.kind](form.camera.size)
-        rotation = torch.tensor(np.asarray(form.rotation), dtype=torch.float32)
-        self.head = PoseHead(self.features.count, rotation, form.depth_mm, form.camera.field)
+        rotations = torch.tensor(np.asarray(form.rotations), dtype=torch.float32)
+        self.head = PoseHead(self.features.count, rotations, form.depth_mm, form.camera.field)
 
     def forward(
         self, attenuation: Float[torch.Tensor, "batch size size"], mask: Bool[torch.Tensor, "batch size size"]
-    ) -> PoseEstimate:
+    ) -> PoseHypotheses:
         """Poses of line-integral images, of which `mask` is usable."""
-        estimate: PoseEstimate = self.head(self.features(network_input(attenuation, mask)))
-        return estimate
+        hypotheses: PoseHypotheses = self.head(self.features(network_input(attenuation, mask)))
+        return hypotheses
 
     def last_maps(
         self, attenuation: Float[torch.Tensor, "batch size size"], mask: Bool[torch.Tensor, "batch size size"]

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import nn
 
 from .network import NetworkForm, PoseNetwork
-from .pose_estimate import PoseEstimate
+from .pose_estimate import PoseHypotheses
 
 Image = tuple[Float[torch.Tensor, "batch size size"], Bool[torch.Tensor, "batch size size"]]
 
@@ -27,6 +27,6 @@ class PoseNetworks(nn.Module):
         """In the order in which they look."""
         return (self.overview,) if self.close_up is None else (self.overview, self.close_up)
 
-    def forward(self, images: Sequence[Image]) -> list[PoseEstimate]:
+    def forward(self, images: Sequence[Image]) -> list[PoseHypotheses]:
         """What each network says of its own images (with their masks); one call, as distributed training wants it."""
         return [network(*image) for network, image in zip(self.all, images, strict=True)]

@@ -22,20 +22,26 @@ _LEAST_REACH_MM = 15.0
 
 
 def start_from_network(trained: TrainedNetwork, ct: CT, radiographs: Sequence[Radiograph]) -> Start:
-    """What `trained` says of each view, the surest first; with samples of what it holds for possible when unsure.
+    """What `trained` says of each view, the surest first, with other aspects that it holds for nearly as likely; with
+    samples of what it holds for possible when unsure.
 
     InputError for a view with a camera that no network knows. `trained` must be of this CT (`check_knows`).
     """
-    predictions = [predict(trained.networks, radiograph, ct.centre) for radiograph in radiographs]
-    predictions.sort(key=lambda p: p.rotation_deg)
-    best = predictions[0]
+    said = [predict(trained.networks, radiograph, ct.centre) for radiograph in radiographs]
+    said.sort(key=lambda hypotheses: hypotheses[0].rotation_deg)
+    best = said[0][0]
     reach_mm = max(_LEAST_REACH_MM, _REACH * best.across_mm)
     name = (
         f"network, which expects to be off by {best.rotation_deg:.1f}°, {best.across_mm:.1f} mm across and "
         f"{best.depth_mm:.0f} mm in depth"
     )
     # Of several views some may be none that it was trained on, and it need not know: all that it says is compared.
-    others = [(f"network, of another view ({n})", p.pose) for n, p in enumerate(predictions[1:], start=1)]
+    others = [
+        (f"network, {'another aspect' if view == 0 else f'of another view ({view})'}", hypothesis.pose)
+        for view, hypotheses in enumerate(said)
+        for hypothesis in hypotheses
+        if hypothesis is not best
+    ]
     samples: list[tuple[str, Float64[np.ndarray, "4 4"]]] = []
     if not _is_sure(best):
         random = np.random.default_rng(0)

@@ -13,6 +13,9 @@ from ..xray.geometry.named_views import rotation_of_view
 
 Interval = tuple[float, float]
 
+# Half a turn apart a head looks alike to a network; within a right angle it does not.
+_WIDEST_ASPECT_DEG = 90.0
+
 
 class PoseDistribution(Protocol):
     """Poses of the CT's centre and axes in the camera's frame (x right, y down, z along the beam; mm)."""
@@ -20,6 +23,11 @@ class PoseDistribution(Protocol):
     @property
     def middle(self) -> Float64[np.ndarray, "4 4"]:
         """Camera from a frame with the CT's axes and its centre as origin, in the middle of all."""
+        ...
+
+    @property
+    def aspects(self) -> Float64[np.ndarray, "aspects 3 3"]:
+        """Rotations in the middles of parts so small that a network can tell a pose of each from one look."""
         ...
 
     def drawn(self, random: np.random.Generator) -> Float64[np.ndarray, "4 4"]:
@@ -48,6 +56,22 @@ class CArmRanges:
     def middle(self) -> Float64[np.ndarray, "4 4"]:
         """The first view at zero angles, in the middle of the distances."""
         return rigid.rigid(rotation_of_view(self.views[0]), [0, 0, float(np.mean(self.source_object_mm))])
+
+    @property
+    def aspects(self) -> Float64[np.ndarray, "aspects 3 3"]:
+        """Each view, turned to the middles of equal parts of its turns."""
+        low, high = self.turn_deg
+        parts = max(1, int(np.ceil((high - low) / _WIDEST_ASPECT_DEG)))
+        middles = low + (np.arange(parts) + 0.5) * (high - low) / parts
+        # One part keeps its view as it is, whatever its interval's middle: turns about it are small.
+        turns = [0.0] if parts == 1 else middles
+        return np.stack(
+            [
+                rigid.rotation_exp(np.radians(turn) * np.array([0.0, 1.0, 0.0])) @ rotation_of_view(view)
+                for view in self.views
+                for turn in turns
+            ]
+        )
 
     def drawn(self, random: np.random.Generator) -> Float64[np.ndarray, "4 4"]:
         """One pose."""
@@ -78,6 +102,11 @@ class GaussianTwists:
     def middle(self) -> Float64[np.ndarray, "4 4"]:
         """The view itself."""
         return rigid.rigid(rotation_of_view(self.view), [0, 0, self.source_object_mm])
+
+    @property
+    def aspects(self) -> Float64[np.ndarray, "aspects 3 3"]:
+        """The view alone."""
+        return rotation_of_view(self.view)[None]
 
     def drawn(self, random: np.random.Generator) -> Float64[np.ndarray, "4 4"]:
         """One pose; the rotation is about the CT's centre."""

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..pose_network.network import NetworkForm
 from ..pose_network.network_camera import NetworkCamera
-from ..pose_network.pose_estimate import PoseEstimate
+from ..pose_network.pose_estimate import PoseHypotheses, aspect_of
 from ..pose_network.pose_networks import PoseNetworks
 from ..xray.ct import CT
 from ..xray.projector import Projector
@@ -194,9 +194,12 @@ class Trainer:
         self._average()
         return float(loss.detach())
 
-    def _loss(self, number: int, estimate: PoseEstimate, batch: Batch) -> Float[torch.Tensor, ""]:
-        """Mean loss of the network of this number."""
+    def _loss(self, number: int, hypotheses: PoseHypotheses, batch: Batch) -> Float[torch.Tensor, ""]:
+        """Mean loss of the network of this number: of the pose for the true aspect, and of not choosing that one."""
         weights, truth = LOSSES[self._recipe.loss], batch.truth
+        aspect = aspect_of(truth.rotation, self.networks.all[number].head.get_buffer("middles"))
+        estimate = hypotheses.of(aspect)
+        not_chosen = -hypotheses.log_probability.gather(1, aspect[:, None])[:, 0]
         # Without a weight of its own the stated error is learnt, but does not pull at the pose.
         stated = estimate if weights.stated_error else estimate.detached_pose()
         total = (weights.stated_error or 1.0) * stated_error(stated, truth)
@@ -210,7 +213,7 @@ class Trainer:
             random = np.random.default_rng([self._seed, self.state.step, 2 + number, self.workers.rank])
             maps = self.networks.all[number].last_maps(batch.attenuation, batch.mask)
             total = total + weights.image * self._image_losses[number](estimate, batch.poses, maps, random)
-        return total.mean()
+        return (total + not_chosen).mean()
 
     def _average(self) -> None:
         step = self.state.step
@@ -246,14 +249,13 @@ class Trainer:
 
 def network_forms(ct: CT, preset: Preset, recipe: Recipe) -> tuple[NetworkForm, NetworkForm | None]:
     """What the networks for a CT, a preset and a recipe look through, and where they begin."""
-    middle = preset.poses.middle
-    rotation, depth_mm = middle[:3, :3], float(middle[2, 3])
-    overview = NetworkForm(recipe.network, NetworkCamera(recipe.size, preset.field), rotation, depth_mm)
+    rotations, depth_mm = preset.poses.aspects, float(preset.poses.middle[2, 3])
+    overview = NetworkForm(recipe.network, NetworkCamera(recipe.size, preset.field), rotations, depth_mm)
     if not recipe.close_up:
         return overview, None
     across_mm = _CLOSE_UP_PART * float(np.cbrt(np.prod(ct.size * ct.voxel_size)))
     camera = NetworkCamera(recipe.close_up, min(across_mm / depth_mm, preset.field))
-    return overview, NetworkForm(recipe.network, camera, rotation, depth_mm)
+    return overview, NetworkForm(recipe.network, camera, rotations, depth_mm)
 
 
 def _pace(part: float, warm_up: float) -> float:

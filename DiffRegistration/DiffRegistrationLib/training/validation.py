@@ -64,7 +64,7 @@ class Validator:
 def _estimated(network: PoseNetwork, images: Batch) -> PoseEstimate:
     with torch.no_grad():
         parts = [
-            network(images.attenuation[first : first + _AT_ONCE], images.mask[first : first + _AT_ONCE])
+            network(images.attenuation[first : first + _AT_ONCE], images.mask[first : first + _AT_ONCE]).likeliest()
             for first in range(0, len(images.poses), _AT_ONCE)
         ]
     return PoseEstimate(*(torch.cat(values) for values in zip(*parts, strict=True)))

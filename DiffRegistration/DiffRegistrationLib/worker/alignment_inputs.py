@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..registration import inputs
+from ..registration.inputs import StartFile, start_file
 from ..registration.similarity import SIMILARITIES
 from ..registration.starts import START_NAMES, Start, start_from_name, start_from_pose
-from ..registration.workflow import _check_in_view, _check_pixels, _check_shared_world, _start_file, _StartFile
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.rigid_values import rigid_from_file
@@ -49,17 +50,17 @@ class GivenStart:
     """The start that a job names, already read if it is a file."""
 
     name: str | None
-    file: _StartFile | None
+    file: StartFile | None
 
     @classmethod
     def of(cls, job: RegisterJob | TrackJob) -> GivenStart:
         """InputError for a file that cannot be used, and for a pose that is not rigid."""
         if not isinstance(job.start, str):
             pose = rigid_from_file("start", "the given pose", job.start)
-            return cls(None, _StartFile(lambda ct, radiographs: start_from_pose(pose)))
+            return cls(None, StartFile(lambda ct, radiographs: start_from_pose(pose)))
         if job.start in START_NAMES:
             return cls(job.start, None)
-        return cls(None, _start_file(job.start))
+        return cls(None, start_file(job.start))
 
     def start(self, ct: CT, radiographs: Sequence[Radiograph]) -> Start:
         """The start for these radiographs."""
@@ -76,12 +77,12 @@ class GivenStart:
 
 def check_usable(radiographs: Sequence[Radiograph], names: Sequence[str]) -> None:
     """InputError unless the radiographs have pixels enough and cameras of one world."""
-    _check_shared_world(radiographs)
+    inputs.check_shared_world(radiographs)
     for radiograph, name in zip(radiographs, names, strict=True):
-        _check_pixels(radiograph, Path(name))
+        inputs.check_pixels(radiograph, name)
 
 
 def check_in_view(radiographs: Sequence[Radiograph], names: Sequence[str], projector: Projector, start: Start) -> None:
     """InputError unless all radiographs see the CT at the start."""
     for radiograph, name in zip(radiographs, names, strict=True):
-        _check_in_view(radiograph, Path(name), projector, start)
+        inputs.check_in_view(radiograph, name, projector, start)

@@ -47,9 +47,9 @@ def read_volume_file(path: Path) -> HounsfieldVolume:
         )
     if np.isfinite(hounsfield).all():
         np.maximum(hounsfield, np.float32(AIR_HOUNSFIELD), out=hounsfield)
-    if _right_angled(lps_from_voxel):
+    if is_right_angled(lps_from_voxel):
         return HounsfieldVolume(hounsfield, lps_from_voxel, tuple(provenance))
-    volume = _planes(lps_from_voxel, slices, path).straightened(_upward(hounsfield, lps_from_voxel))
+    volume = planes_of(lps_from_voxel, slices, path).straightened(upward(hounsfield, lps_from_voxel))
     return HounsfieldVolume(volume.hounsfield, volume.lps_from_voxel, (*provenance, *volume.provenance))
 
 
@@ -110,12 +110,13 @@ def lps_from_voxel_of(image: Image) -> Float64[np.ndarray, "4 4"]:
     return matrix
 
 
-def _right_angled(matrix: Float64[np.ndarray, "4 4"]) -> bool:
+def is_right_angled(matrix: Float64[np.ndarray, "4 4"]) -> bool:
+    """Whether the axes of a grid are at right angles."""
     axes = matrix[:3, :3] / np.linalg.norm(matrix[:3, :3], axis=0)
     return bool(np.allclose(axes.T @ axes, np.eye(3), atol=5e-4))
 
 
-def _planes(matrix: Float64[np.ndarray, "4 4"], slices: int, path: Path) -> SlicePlanes:
+def planes_of(matrix: Float64[np.ndarray, "4 4"], slices: int, path: Path) -> SlicePlanes:
     """The slices of a sheared grid, upward along their normal."""
     row_axis, column_axis = (matrix[:3, axis] / np.linalg.norm(matrix[:3, axis]) for axis in (0, 1))
     if abs(row_axis @ column_axis) > 5e-4:
@@ -130,7 +131,8 @@ def _planes(matrix: Float64[np.ndarray, "4 4"], slices: int, path: Path) -> Slic
     return SlicePlanes(positions[order], row_axis, column_axis, pixel_size)
 
 
-def _upward(hounsfield: np.ndarray, matrix: Float64[np.ndarray, "4 4"]) -> np.ndarray:
+def upward(hounsfield: np.ndarray, matrix: Float64[np.ndarray, "4 4"]) -> np.ndarray:
+    """Slices in the order that `planes_of` has them."""
     return hounsfield if np.linalg.det(matrix[:3, :3]) > 0 else hounsfield[::-1]
 
 

@@ -103,7 +103,7 @@ def _read(
     stored = xray.decode(chosen)
     shared_field = None
     if usable is None and len(chosen) > 1:
-        shared_field = _field_of_all([xray.values(s, f, bone_is_bright) for s, f in zip(stored, chosen, strict=True)])
+        shared_field = field_of_all([xray.values(s, f, bone_is_bright) for s, f in zip(stored, chosen, strict=True)])
     radiographs = []
     for pixels, frame, view in zip(stored, chosen, views, strict=True):
         values, meaning = xray.values(pixels, frame, bone_is_bright)
@@ -188,7 +188,7 @@ def _read_mask(path: Path, xray: StoredXray) -> Bool[np.ndarray, "rows columns"]
     return usable
 
 
-def _field_of_all(
+def field_of_all(
     frames: list[tuple[Float32[np.ndarray, "rows columns"], PixelMeaning]],
 ) -> Bool[np.ndarray, "rows columns"]:
     """The collimator's opening in the mean of all frames, brought to bright = more X-rays."""
