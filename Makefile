@@ -1,12 +1,12 @@
 # Each target makes the virtual environment on first use. For users: demo, test. For developers: lint, bench; docs,
-# pictures and results write the generated parts of the documentation anew.
+# pictures, screenshots and results write the generated parts of the documentation anew.
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 BASE_PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(if $(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo found),$(name))))
 # A build of torch without CUDA is all that demo and tests need.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench docs pictures results
+.PHONY: demo test lint bench docs pictures screenshots results
 
 define environment
 @test -n "$(BASE_PYTHON)" || { echo "No Python of 3.11 or newer was found. Name one: make BASE_PYTHON=/path/to/python3"; exit 1; }
@@ -52,6 +52,9 @@ pictures: $(VENV)/development
 	$(PYTHON) docs/make/pictures.py demo-output
 	$(PYTHON) docs/make/simulator.py
 	$(PYTHON) docs/make/training_pictures.py
+
+screenshots: $(VENV)/development
+	$(PYTHON) docs/make/screenshots.py
 
 results: $(VENV)/peers
 	$(PYTHON) docs/make/results.py

@@ -62,13 +62,23 @@ class Case:
     truth: Float64[np.ndarray, "4 4"]
 
 
-def simulated_views(out: Path, say: Say) -> Iterator[Case]:
-    """A head on the table in unknown position: its AP view, its lateral view, and both views together.
+@dataclass(frozen=True, eq=False)
+class SimulatedXrays:
+    """A head and X-rays of it on disk: `truth` is world_from_ct, `cameras` belong to `xrays` (AP, then lateral)."""
 
-    Writes head.nrrd and one folder a view (xray.png, camera.json) below `out`, and registers from those files.
+    subject: str
+    ct: Path
+    xrays: tuple[XrayFile, XrayFile]
+    cameras: tuple[PinholeCamera, PinholeCamera]
+    truth: Float64[np.ndarray, "4 4"]
+
+
+def simulated_xrays(out: Path) -> SimulatedXrays:
+    """A head on the table in unknown position, seen from the front and from the side.
+
+    Writes head.nrrd and one folder a view (xray.png, camera.json) below `out`.
     """
     subject, ct_path, ct = _head(out)
-    say(f"CT: {subject}")
     rng = np.random.default_rng(_SEED)
     # The patient lies as it happens: turned by up to 10° and shifted by up to 20 mm on every axis.
     twist = [*np.radians(rng.uniform(-10, 10, 3)), *rng.uniform(-20, 20, 3)]
@@ -92,8 +102,16 @@ def simulated_views(out: Path, say: Say) -> Iterator[Case]:
         _write_png(xray.path, _exposed(projector, camera, truth, rng))
         write_camera(folder / "camera.json", camera)
         views.append((xray, camera))
-
     (ap, ap_camera), (lateral, lateral_camera) = views
+    return SimulatedXrays(subject, ct_path, (ap, lateral), (ap_camera, lateral_camera), truth)
+
+
+def simulated_views(out: Path, say: Say) -> Iterator[Case]:
+    """The head's AP view, its lateral view, and both views together, registered from their files."""
+    made = simulated_xrays(out)
+    say(f"CT: {made.subject}")
+    ct = read_ct(made.ct)
+    (ap, lateral), (ap_camera, lateral_camera) = made.xrays, made.cameras
     for name, xrays, start, camera in (
         ("simulated AP", (ap,), "frontal", ap_camera),
         ("simulated lateral", (lateral,), "lateral", lateral_camera),
@@ -101,9 +119,9 @@ def simulated_views(out: Path, say: Say) -> Iterator[Case]:
     ):
         say(f"{name[0].upper()}{name[1:]}: all that is told is “{start}”, the position is unknown")
         folder = out / name.lower().replace(" ", "-")
-        result = register_files(ct_path, xrays, output=folder, start=start)
-        off = pose_error(result.pose, truth, ct.corners(0.5), ct.centre, camera)
-        yield Case(name, subject, ct_path, xrays, True, result, off, folder / "report.html", truth)
+        result = register_files(made.ct, xrays, output=folder, start=start)
+        off = pose_error(result.pose, made.truth, ct.corners(0.5), ct.centre, camera)
+        yield Case(name, made.subject, made.ct, xrays, True, result, off, folder / "report.html", made.truth)
 
 
 def from_network(seen: Case, out: Path, say: Say, tell: Callable[[Progress], None]) -> Iterator[Case]:

@@ -1,7 +1,8 @@
 """The training's part of docs/results.md: error against time, networks and losses beside each other, interruptions.
 
 The suites from a network are run, or gone on with, by `fluororeg evaluate`; finished cases, and what the benchmarks
-printed, are kept below evaluation/, so that a second call with the same program only writes.
+printed, are kept below evaluation/, so that a second call only writes. The page says of which program each figure is;
+to measure anew, delete that folder.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from evaluations import FOLDER, Measure, Table
 
 CHART = Path(__file__).parents[1] / "images" / "training.svg"
 # Minutes of training before each suite.
-SUITES = {"head-ap": 8, "head-lateral": 8, "head-wide": 20}
-_MINUTES, _LOSS_MINUTES, _INTERRUPTED_MINUTES, _KILLS = 8, 3, 4, 10
+SUITES = {"head-ap": 8, "head-lateral": 8, "head-wide": 12}
+_MINUTES, _LOSS_MINUTES, _INTERRUPTED_MINUTES, _KILLS = 5, 3, 2.5, 10
+_RECIPES = ("compact", "resnet18", "diffpose")
 _LOSSES = ("default", "stated-error", "point-distance", "geodesic", "double-geodesic", "default-and-image")
 
 
@@ -29,10 +31,11 @@ def run(measured: Measure) -> dict[str, Any]:
         )
         for name, minutes in SUITES.items()
     }
+    recipes = [word for recipe in _RECIPES for word in ("--recipe", recipe)]
     losses = [word for loss in _LOSSES for word in ("--loss", loss)]
     return {
         "suites": suites,
-        "recipes": _kept(measured, "recipes", "benchmark", "training", "--minutes", str(_MINUTES)),
+        "recipes": _kept(measured, "recipes", "benchmark", "training", "--minutes", str(_MINUTES), *recipes),
         "losses": _kept(measured, "losses", "benchmark", "training", "--minutes", str(_LOSS_MINUTES), *losses),
         "interruptions": _kept(
             *(measured, "interruptions", "benchmark", "interruptions"),
@@ -42,17 +45,22 @@ def run(measured: Measure) -> dict[str, Any]:
 
 
 def _kept(measured: Measure, name: str, *command: str) -> dict[str, Any]:
-    """What the command prints, or printed before for the very program that there is now."""
+    """What the command prints, or printed before, and of which program it is."""
     path = FOLDER / f"training-{name}.json"
-    by = {"command": list(command), "program": engine_fingerprint()}
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
-        if {key: before.get(key) for key in by} == by:
-            return dict(before["found"])
+        if before["command"] == list(command):
+            return dict(before["found"], program=before["program"])
     found = measured(*command)
     FOLDER.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**by, "found": found}), encoding="utf-8")
-    return found
+    content = {"command": list(command), "program": engine_fingerprint(), "found": found}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return dict(found, program=content["program"])
+
+
+def _of(found: dict[str, Any]) -> str:
+    """Date and program of a benchmark."""
+    return f"Measured {found['machine']['date']}, program {found['program']}."
 
 
 def in_short(found: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -91,11 +99,11 @@ looks of training, `{found["recipes"]["preset"]}`, {found["recipes"]["minutes"]:
 {table(_TRAINING_HEADING, _training_rows(found["recipes"]))}
 
 `diffpose` is the published recipe (ResNet18, 256², batches of 8, its losses), with our renderer and our looks;
-`one-look` is our network without the close-up.
+`resnet18` is that network at 96² with our losses. {_of(found["recipes"])}
 
 ### What each loss is worth
 
-The default recipe with other losses, {found["losses"]["minutes"]:g} minutes each.
+The default recipe with other losses, {found["losses"]["minutes"]:g} minutes each. {_of(found["losses"])}
 
 {table(_TRAINING_HEADING, _training_rows(found["losses"]))}
 
@@ -105,6 +113,7 @@ A training of {interrupted["minutes"]:g} minutes, killed (SIGKILL) {interrupted[
 most {interrupted["most_seconds_lost"]:.0f} s of work were lost each time. It ended
 {interrupted["killed"]["distance_mm"]:.2f} mm and {interrupted["killed"]["rotation_deg"]:.2f}° off, one that was left
 alone {interrupted["unbroken"]["distance_mm"]:.2f} mm and {interrupted["unbroken"]["rotation_deg"]:.2f}°.
+{_of(interrupted)}
 
 No GPU was at hand: training on one was not measured."""
 
