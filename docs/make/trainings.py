@@ -169,6 +169,7 @@ def _write_chart(trainings: dict[str, Any]) -> None:
     axes.set_xlabel("minutes of training on two cores")
     axes.set_ylabel("median error (mm)")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}")
     axes.grid(alpha=0.3, which="both")
     axes.legend()
     figure.tight_layout()
