@@ -108,7 +108,7 @@ def _looked(network: PoseNetwork, image: NetworkImage, ct_centre: Float64[np.nda
         said = network(torch.from_numpy(image.attenuation)[None], torch.from_numpy(image.mask)[None])
     probability = said.log_probability[0].exp().double().numpy()
     world_from_camera = rigid.inverse(image.camera_from_world)
-    found = []
+    found: list[PosePrediction] = []
     for aspect in np.argsort(-probability):
         if found and probability[aspect] < _LEAST_PROBABILITY:
             break
