@@ -17,11 +17,11 @@ from DiffRegistrationLib.pose_network.pose_estimate import PoseHypotheses, aspec
 from DiffRegistrationLib.pose_network.pose_networks import PoseNetworks
 from DiffRegistrationLib.pose_network.pose_prediction import predict
 from DiffRegistrationLib.pose_network.rotations import rotation_from_six, rotation_vector
+from DiffRegistrationLib.training.preset import preset_named
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.ct_writing import write_ct
-from DiffRegistrationLib.training.preset import preset_named
 from DiffRegistrationLib.xray.geometry import rigid
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from fluororeg_runs import camera, head, intensity, truth

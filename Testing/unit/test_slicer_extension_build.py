@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LIBRARY = ROOT / "DiffRegistration" / "DiffRegistrationLib"
-NOT_SHIPPED = {"__pycache__"}
+MODULE = ROOT / "DiffRegistration"
+# What Python makes by itself, and what only a build tree runs.
+NOT_SHIPPED = {"__pycache__", "Testing", "CMakeLists.txt"}
 
 
 def cmake(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -25,33 +26,53 @@ def cmake(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, timeout=300)
 
 
-def configure(source: Path, build: Path) -> subprocess.CompletedProcess[str]:
-    return cmake("-S", source, "-B", build, f"-DSlicer_DIR={ROOT / 'Testing' / 'slicer_stand_in'}")
+def configure(source: Path, build: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return cmake("-S", source, "-B", build, f"-DSlicer_DIR={ROOT / 'Testing' / 'slicer_stand_in'}", *options)
 
 
-def library_files() -> set[str]:
-    return {
-        path.relative_to(LIBRARY.parent).as_posix()
-        for path in LIBRARY.rglob("*")
-        if path.is_file() and not NOT_SHIPPED & set(path.parts)
-    }
+def module_files() -> set[str]:
+    names = (path.relative_to(MODULE) for path in MODULE.rglob("*") if path.is_file())
+    return {name.as_posix() for name in names if not NOT_SHIPPED & set(name.parts)}
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of scripted modules of an installed extension."""
     folder = tmp_path_factory.mktemp("extension")
-    configured = configure(ROOT, folder / "build")
+    configured = configure(ROOT, folder / "build", "-DBUILD_TESTING=ON")
     assert configured.returncode == 0, configured.stderr
     placed = cmake("--install", folder / "build", "--prefix", folder / "installed")
     assert placed.returncode == 0, placed.stderr
     return folder / "installed" / "qt-scripted-modules"
 
 
-def test_the_extension_ships_every_file_of_the_engine_and_nothing_else(installed: Path) -> None:
+def test_the_extension_ships_every_file_of_the_module_and_nothing_else(installed: Path) -> None:
     shipped = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
-    module = {"DiffRegistration.py", "Resources/Icons/DiffRegistration.png", "Resources/requirements.txt"}
-    assert shipped == library_files() | module
+    assert shipped == module_files()
+    # One of each kind, in case the list above should ever be wrong.
+    assert {
+        "DiffRegistration.py",
+        "DiffRegistrationLib/mrml/registration_logic.py",
+        "DiffRegistrationLib/panel/register.py",
+        "DiffRegistrationLib/report/template.html",
+        "DiffRegistrationLib/training/presets/head-ap.toml",
+        "DiffRegistrationLib/worker/__main__.py",
+        "DiffRegistrationLib/xray/files/sample_data.json",
+        "Resources/Icons/DiffRegistration.png",
+        "Resources/UI/Register.ui",
+        "Resources/requirements.txt",
+    } <= shipped
+
+
+def test_slicer_s_own_test_runner_is_told_of_all_tests(installed: Path) -> None:
+    found = shutil.which("ctest")
+    assert found is not None
+    listed = subprocess.run(
+        [found, "-N"], cwd=installed.parents[1] / "build", capture_output=True, text=True, timeout=120
+    )
+    assert set(re.findall(r": (py_\w+)", listed.stdout)) == {"py_DiffRegistration", "py_DiffRegistrationBatchTest"}
+    scripts = {path.stem for path in (MODULE / "Testing" / "Python").glob("*.py")}
+    assert scripts == {"DiffRegistrationBatchTest"}
 
 
 def test_the_installed_engine_runs_from_its_own_folder(installed: Path) -> None:
@@ -69,9 +90,7 @@ def test_a_missing_file_stops_the_build(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     shutil.copy(ROOT / "CMakeLists.txt", source)
-    shutil.copytree(
-        ROOT / "DiffRegistration", source / "DiffRegistration", ignore=shutil.ignore_patterns(*NOT_SHIPPED)
-    )
+    shutil.copytree(MODULE, source / "DiffRegistration", ignore=shutil.ignore_patterns("__pycache__", "Testing"))
     (source / "DiffRegistration" / "Resources" / "Icons" / "DiffRegistration.png").unlink()
     configured = configure(source, tmp_path / "build")
     assert configured.returncode != 0

@@ -1,4 +1,4 @@
-"""What the module takes from Slicer, Qt and CTK exists in a running Slicer; what it imports, and what it says of itself."""
+"""What the module takes from Slicer, Qt and CTK exists in a running Slicer; its imports; what it says of itself."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from ..xray.errors import InputError
 from ..xray.geometry import Camera, ScanningSlitCamera
-from .attributes import BEAM
+from .attributes import BEAM, OWNER
 from .camera_attributes import read_camera
 from .scene import belonging_to, nothing_left_on_error
 
@@ -48,6 +48,15 @@ def hide_beam(xray_node: Any) -> None:
     model = xray_node.GetNodeReference(BEAM)
     if model is not None and model.GetDisplayNode() is not None:
         model.GetDisplayNode().SetVisibility(False)
+
+
+def beam_is_shown(xray_node: Any) -> bool | None:
+    """Whether the beam of an X-ray is shown; None where it has none."""
+    model = xray_node.GetNodeReference(BEAM)
+    # A clone refers to the beam of the X-ray that it was cloned from.
+    if model is None or model.GetDisplayNode() is None or model.GetNodeReferenceID(OWNER) != xray_node.GetID():
+        return None
+    return bool(model.GetDisplayNode().GetVisibility())
 
 
 def _outline(camera: Camera) -> vtk.vtkPolyData:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class TakenCT:
             np.maximum(hounsfield, np.float32(AIR_HOUNSFIELD), out=hounsfield)
         volume = HounsfieldVolume(hounsfield, matrix, provenance)
         if not is_right_angled(matrix):
-            straight = planes_of(matrix, slices, self.name).straightened(upward(hounsfield, matrix))
+            straight = planes_of(matrix, slices, Path(self.name)).straightened(upward(hounsfield, matrix))
             lines = (*provenance, *straight.provenance)
             volume = HounsfieldVolume(straight.hounsfield, straight.lps_from_voxel, lines)
         check_hounsfield(volume.hounsfield, self.name)

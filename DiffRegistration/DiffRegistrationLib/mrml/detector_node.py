@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
+from ..xray.errors import InputError
 from ..xray.files.radiograph_files import image_plane
 from ..xray.geometry import Camera
 from .attributes import DETECTOR, DRR, MASK, OVERLAY
@@ -65,11 +67,13 @@ def world_from_detector(ras_from_pixel: Float64[np.ndarray, "4 4"], camera: Came
 def restore_places(nodes: list[Any]) -> int:
     """Put X-rays on their detectors again whose file lost their spacing when the scene was saved (PNG, JPEG …).
 
-    Gives how many had to be moved.
+    Gives how many had to be moved. One whose camera is damaged stays where it is.
     """
     moved = 0
     for node in nodes:
-        calibrated = read_camera(node)
+        calibrated = None
+        with suppress(InputError):
+            calibrated = read_camera(node)
         transform = node.GetNodeReference(DETECTOR)
         if calibrated is None or transform is None or sequence_of(node) is not None:
             continue

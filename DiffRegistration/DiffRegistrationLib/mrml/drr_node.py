@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float32, Float64
 from ..report.intensity import matched_to_xray
 from ..report.pictures import GreyWindow, checkerboard, edges, grey_window, overlay
 from ..xray.errors import InputError
-from .attributes import DRR, MASK, OVERLAY, PIXELS
+from .attributes import DRR, MASK, OVERLAY, OWNER, PIXELS
 from .detector_node import lay_beside
-from .scene import belonging_to, nothing_left_on_error
+from .scene import belonging_to, nothing_left_on_error, remove_with_displays
 from .xray_pixels import ATTENUATION, BONE_DARK, image_of, line_integrals_of, mask_of, pixels_of, size_of
 
 # How a DRR can be laid over its X-ray: as an image of its own that fades in, or as a picture of both.
@@ -30,6 +30,15 @@ _VIEWS_KEPT = 8
 def drr_of(xray_node: Any) -> Any:
     """The DRR node of an X-ray, None if there is none."""
     return xray_node.GetNodeReference(DRR)
+
+
+def take_drr_away(xray_node: Any) -> None:
+    """Take the DRR of an X-ray and the picture of both out of the scene, if there are any."""
+    for reference in (DRR, OVERLAY):
+        node = xray_node.GetNodeReference(reference)
+        # A clone refers to what belongs to the X-ray that it was cloned from.
+        if node is not None and node.GetNodeReferenceID(OWNER) == xray_node.GetID():
+            remove_with_displays(node)
 
 
 def show_drr(xray_node: Any, drr: Float32[np.ndarray, "rows columns"]) -> Any:

@@ -22,7 +22,8 @@ from ..xray.geometry import ScanningSlitCamera
 from ..xray.provenance import Provenance
 from ..xray.radiograph import WorldFrame
 from . import camera_attributes
-from .attributes import C_ARM, DRR, LAYOUT, MASK, OVERLAY, read_json, write_json
+from .attributes import C_ARM, LAYOUT, MASK, read_json, write_json
+from .drr_node import take_drr_away
 from .sequence_items import node_and_items
 from .xray_node import layout_of, set_camera, size_of
 
@@ -102,7 +103,4 @@ def _lay_out(node: Any, wanted: GridSymmetry) -> None:
     for one in node_and_items(node):
         write_json(one, LAYOUT, wanted.matrix)
     # They show the X-ray as it was.
-    for reference in (DRR, OVERLAY):
-        stale = node.GetNodeReference(reference)
-        if stale is not None:
-            slicer.mrmlScene.RemoveNode(stale)
+    take_drr_away(node)

@@ -68,6 +68,12 @@ def can_undo(ct: Any) -> bool:
     return bool(_steps(ct))
 
 
+def last_step(ct: Any) -> int | None:
+    """The number of the newest step; None if there is none."""
+    steps = _steps(ct)
+    return steps[-1]["number"] if steps else None
+
+
 def _steps(ct: Any) -> list[dict[str, Any]]:
     return read_json(ct, POSE_HISTORY) or []
 

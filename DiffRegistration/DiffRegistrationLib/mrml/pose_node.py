@@ -31,16 +31,18 @@ from .attributes import (
 from .pose_history import can_undo
 from .pose_record import PoseRecord
 from .registration_summary import RegistrationSummary
-from .scene import belonging_to, matrix_of, new_node, nothing_left_on_error, set_matrix
+from .scene import belonging_to, matrix_of, new_node, nothing_left_on_error, set_matrix, world_from_local
 from .sequence_items import browser_of, index_text, play_through
 
 __all__ = [
+    "SAME_PLACE",
     "PoseRecord",
     "can_undo",
     "moved_since_result",
     "pose_sequence",
     "put_under_pose",
     "read_result",
+    "registered_cts",
     "report_of",
     "undo_pose",
     "write_result",
@@ -48,7 +50,7 @@ __all__ = [
 
 _RESULT = (RESULT_POSE, VERDICT, REASON, SIMILARITY, STD, CENTRE, START, SECONDS, REPORT)
 # A pose that differs by less than this (rad and mm) was not moved.
-_SAME_PLACE = 1e-6
+SAME_PLACE = 1e-6
 
 
 def put_under_pose(
@@ -57,7 +59,7 @@ def put_under_pose(
     """Put a CT under a linear transform with this pose (world_from_ct, RAS mm), and return the transform's node.
 
     The transform is made once and reused; what the CT lay under before is remembered for `undo_pose`, unless
-    `undoable` is False. A result that the transform carried is taken off it, as it was that of another pose.
+    `undoable` is False. A result that the transform carried is taken off it, unless it is that of this very pose.
     InputError for a pose that is not rigid.
     """
     pose = rigid_from_file(ct_node.GetName(), "the pose", pose)
@@ -68,8 +70,9 @@ def put_under_pose(
     with slicer.util.NodeModify(transform):
         if name is not None:
             transform.SetName(name)
-        for attribute in _RESULT:
-            transform.SetAttribute(attribute, None)
+        if not _is_of(transform, pose):
+            for attribute in _RESULT:
+                transform.SetAttribute(attribute, None)
         # The pose is that in the world, whatever the transform was put under meanwhile.
         transform.SetAndObserveTransformNodeID(None)
         set_matrix(transform, pose)
@@ -91,7 +94,7 @@ def write_result(transform_node: Any, summary: RegistrationSummary, report: Path
 
 
 def read_result(transform_node: Any) -> RegistrationSummary | None:
-    """What `write_result` noted; None where there is nothing."""
+    """What `write_result` noted; None where there is nothing, as on a frame of a tracking."""
     if transform_node.GetAttribute(RESULT_POSE) is None or transform_node.GetAttribute(CENTRE) is None:
         return None
     content = {
@@ -113,11 +116,27 @@ def report_of(transform_node: Any) -> Path | None:
     return None if written is None else Path(written)
 
 
+def registered_cts() -> list[tuple[Any, Any]]:
+    """The volumes of the scene that lie under a pose that a registration found, each with the pose's node."""
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", slicer.mrmlScene)
+    pairs = [(volume, volume.GetParentTransformNode()) for volume in volumes]
+    return [(ct, transform) for ct, transform in pairs if transform is not None and read_result(transform)]
+
+
 def moved_since_result(transform_node: Any) -> bool:
-    """Whether a pose node has moved from where its result had it, so that verdict and numbers do not hold any more."""
+    """Whether a pose node, or what it lies under, has moved from where its result had it: verdict and numbers then do
+    not hold any more.
+    """
+    if transform_node.GetAttribute(RESULT_POSE) is None:
+        return False
+    above = world_from_local(transform_node)
+    return above is None or not _is_of(transform_node, above @ matrix_of(transform_node))
+
+
+def _is_of(transform_node: Any, pose: Float64[np.ndarray, "4 4"]) -> bool:
+    """Whether the result that a pose node carries found this pose."""
     written = transform_node.GetAttribute(RESULT_POSE)
-    found = None if written is None else np.array(json.loads(written))
-    return found is not None and not np.allclose(matrix_of(transform_node), found, rtol=0, atol=_SAME_PLACE)
+    return written is not None and np.allclose(pose, np.array(json.loads(written)), rtol=0, atol=SAME_PLACE)
 
 
 def pose_sequence(

@@ -9,39 +9,56 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import slicer
 from jaxtyping import Float32, Float64
+from numpy.typing import ArrayLike
 
 from ..registration.registration import DEFAULT_SIMILARITY
+from ..registration.starts import START_NAMES
+
+# An X-ray that would be overwritten is refused as the file workflow does.
+from ..registration.workflow import _refuse_overwriting
+from ..worker.causes import UNUSABLE, as_input_error
 from ..worker.client import WorkerClient
 from ..worker.frames import read_frame
 from ..worker.job import Job, PreviewJob, RegisterJob, TrackJob, TrainJob
-from ..worker.job_files import write_ct, write_radiograph
-from ..worker.messages import Failure, Finished, Frame, Message, Progress, Ready
-from ..xray.ct import CT
+from ..worker.job_files import write_radiograph
+from ..worker.messages import Ended, Failure, Finished, Frame, Message, Progress, Ready
 from ..xray.errors import InputError
-from ..xray.geometry import rigid
-from ..xray.projector import Projector
-from .ct_node import ct_from_node, world_from_ct
+from ..xray.files.ct_files import frame_of_reference
+from ..xray.files.rigid_values import rigid_from_file
+from ..xray.files.xray_with_geometry import XrayFile
+from ..xray.geometry import Camera
+from ..xray.provenance import Provenance
+from ..xray.radiograph import Radiograph, WorldFrame
+from .ct_node import state_of, take_ct, world_from_ct
 from .drr_node import show_drr
 from .pose_node import PoseRecord, pose_sequence, put_under_pose, write_result
+from .prepared_ct import PreparedCT
 from .registration_summary import RegistrationSummary
-from .scene import ras_from_ijk
-from .xray_node import camera_of, radiograph_from_node
+from .xray_node import camera_of, radiograph_from_node, source_file
 from .xray_sequence import browser_of, index_values_of, radiographs_of
 
 # Where the CT lies now, as a start beside those of `registration.starts`.
 CURRENT = "current"
+# What the folders with CTs for the worker begin with.
+_CT_KIND = "ct"
 # How long waiting sleeps between two looks at the worker.
 _LOOK_AGAIN_SECONDS = 0.02
 
-GivenStart = str | Path | Float64[np.ndarray, "4 4"]
+# A name, a file, or a pose (4×4 world_from_ct, RAS mm).
+GivenStart = str | Path | ArrayLike
 
 
 def _ignore(*_: Any) -> None:
@@ -50,8 +67,10 @@ def _ignore(*_: Any) -> None:
 
 @dataclass(frozen=True)
 class Listener:
-    """What is called as a job goes on: with a `Progress`; with the number of a view (from 0), its DRR of the moment and
-    the pose; with the result; or with the InputError that ended it.
+    """What is called as a job goes on.
+
+    With a `Progress`; with the number of a view (from 0), its DRR of the moment and the pose; with the result; or with
+    the InputError that ended it.
     """
 
     progressed: Callable[[Progress], None] = _ignore
@@ -111,18 +130,24 @@ class RegistrationLogic:
 
     Example, in a script without a window::
 
-        logic = RegistrationLogic()
-        registered = logic.register(ct_node, [xray_node], start="frontal")
-        print(registered.summary.verdict, registered.summary.pose)
+        with RegistrationLogic() as logic:
+            registered = logic.register(ct_node, [xray_node], start="frontal", output=Path("result"))
+            print(registered.summary.verdict, registered.summary.pose)
+
+    What waits (`wait`) keeps the caller, and a window, until the job is over.
     """
 
     def __init__(self, worker: WorkerClient | None = None) -> None:
         self._worker = worker or WorkerClient()
         self._pending: dict[str, _Pending] = {}
         self._folder: Path | None = None
-        # The newest CT as it lies on disk for the worker, and as it is rendered from here.
-        self._written: tuple[tuple[Any, ...], Path] | None = None
-        self._projector: tuple[tuple[Any, ...], Projector] | None = None
+        self._remove_folder: Callable[[], Any] = _ignore
+        # The newest CT, for the worker and for DRRs from here, and the thread that makes it ready.
+        self._prepared: tuple[tuple[Any, ...], PreparedCT] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+        # Jobs whose CT is not on disk yet, and what the worker said that was not applied yet.
+        self._waiting: deque[tuple[Job, Future[Path]]] = deque()
+        self._heard: deque[Message] = deque()
         self.engine: Ready | None = None
         """What the worker said of its packages and its device."""
 
@@ -144,11 +169,11 @@ class RegistrationLogic:
 
         InputError, which names the picture, where the views mostly miss the CT.
         """
+        prepared = self._made_ready(ct_node)
         folder = self._new_folder("preview")
-        job = PreviewJob(
-            folder=folder, ct_folder=self._on_disk(ct_node), out=picture or folder / "views.png", preset=preset
-        )
-        return self._run(job, listener, lambda content: Path(content["views"]), wait)
+        out = folder / "views.png" if picture is None else Path(picture).absolute()
+        job = PreviewJob(folder=folder, ct_folder=prepared.folder, out=out, preset=preset)
+        return self._run(job, prepared, listener, lambda content: Path(content["views"]), wait)
 
     def train(
         self,
@@ -166,10 +191,11 @@ class RegistrationLogic:
         With `wait` the result is returned, and bad input raises InputError; without, None is returned at once and the
         listener is told. `preset` may be the path of a .toml file.
         """
+        prepared = self._made_ready(ct_node)
         job = TrainJob(
             folder=self._new_folder("train"),
-            ct_folder=self._on_disk(ct_node),
-            out=Path(model),
+            ct_folder=prepared.folder,
+            out=Path(model).absolute(),
             preset=preset,
             minutes=minutes,
             device=device,
@@ -180,7 +206,7 @@ class RegistrationLogic:
             errors = (float(v.get(name, "nan")) for name in ("distance_mm", "rotation_deg"))
             return TrainedNetwork(Path(content["model"]), bool(content["stopped"]), *errors)
 
-        return self._run(job, listener, trained, wait)
+        return self._run(job, prepared, listener, trained, wait)
 
     def register(
         self,
@@ -195,41 +221,47 @@ class RegistrationLogic:
     ) -> Registered | None:
         """Find the pose that explains all X-rays, and put the CT under it.
 
-        `start` is a name of `registration.starts.START_NAMES`, "current" (where the CT lies now), a pose (world_from_ct)
-        or the file of a pose or network. Pose, DRRs and report are written into `output` (a temporary folder if None).
-        With `wait` the result is returned, and bad input raises InputError; without, None is returned at once and the
-        listener is told.
+        `start` is a name of `registration.starts.START_NAMES`, "current" (where the CT lies now), a pose
+        (world_from_ct) or the file of a pose or network. Pose, DRRs and report are written into `output`; if that is
+        None, into a temporary folder that `close` removes. With `wait` the result is returned, and bad input raises
+        InputError; without, None is returned at once and the listener is told.
         """
-        radiographs = [radiograph_from_node(node) for node in xray_nodes]
+        nodes = list(xray_nodes)
+        radiographs = [radiograph_from_node(node) for node in nodes]
         if not radiographs:
             raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
+        prepared = self._made_ready(ct_node)
         begin = _start(start, ct_node)
+        if output is not None:
+            read_from = [file for node in nodes if (file := source_file(node)) is not None]
+            _refuse_overwriting(Path(output), [XrayFile(file) for file in read_from])
         folder = self._new_folder("register")
         for number, radiograph in enumerate(radiographs):
-            write_radiograph(folder, number, radiograph)
-        target = Path(output) if output is not None else folder / "result"
+            write_radiograph(folder, number, _told_apart(radiograph, ct_node))
+        target = Path(output).absolute() if output is not None else folder / "result"
         job = RegisterJob(
             folder=folder,
-            ct_folder=self._on_disk(ct_node),
+            ct_folder=prepared.folder,
             out=target,
             start=begin,
             similarity=similarity,
-            names=tuple(node.GetName() for node in xray_nodes),
+            names=tuple(node.GetName() for node in nodes),
         )
-        ids, ct_id, ct_name = [node.GetID() for node in xray_nodes], ct_node.GetID(), ct_node.GetName()
 
         def registered(content: dict[str, Any]) -> Registered:
-            ct_now = _still_there(ct_id, ct_name, f"The result lies in {target}.")
+            _check_still_there(ct_node, f"The result lies in {target}.")
             summary = RegistrationSummary.from_dict(content)
-            transform = put_under_pose(ct_now, np.array(summary.pose))
+            transform = put_under_pose(ct_node, np.array(summary.pose))
             write_result(transform, summary, target / "report.html")
-            for node_id, drr in zip(ids, content["drrs"], strict=True):
-                node, image = slicer.mrmlScene.GetNodeByID(node_id), read_frame(drr)
-                if node is not None and image is not None:
-                    show_drr(node, image)
-            return Registered(summary, transform, target, ct_name, len(ids))
+            for node, drr in zip(nodes, content["drrs"], strict=True):
+                image = read_frame(drr)
+                # An X-ray that became something else meanwhile has no use for it.
+                with suppress(InputError):
+                    if image is not None and _in_scene(node):
+                        show_drr(node, image)
+            return Registered(summary, transform, target, ct_node.GetName(), len(nodes))
 
-        return self._run(job, listener, registered, wait)
+        return self._run(job, prepared, listener, registered, wait)
 
     def track(
         self,
@@ -247,41 +279,43 @@ class RegistrationLogic:
 
         `frames` count from 0 (all if None); the rest is as in `register`.
         """
-        if not xray_nodes:
+        nodes = list(xray_nodes)
+        if not nodes:
             raise InputError("X-rays", "none was given", "Give at least one X-ray sequence.")
-        views = [radiographs_of(node, frames) for node in xray_nodes]
+        views = [radiographs_of(node, frames) for node in nodes]
         if len({len(view) for view in views}) > 1:
             lengths = ", ".join(str(len(view)) for view in views)
             raise InputError("X-rays", f"their sequences have {lengths} frames", "Give the frames that all have.")
-        numbers = index_values_of(xray_nodes[0], frames)
+        numbers = index_values_of(nodes[0], frames)
+        prepared = self._made_ready(ct_node)
         begin = _start(start, ct_node)
         folder = self._new_folder("track")
         for time_index, radiographs in enumerate(zip(*views, strict=True)):
             for view, radiograph in enumerate(radiographs):
-                write_radiograph(folder, time_index * len(views) + view, radiograph)
+                write_radiograph(folder, time_index * len(views) + view, _told_apart(radiograph, ct_node))
         job = TrackJob(
             folder=folder,
-            ct_folder=self._on_disk(ct_node),
-            out=output,
+            ct_folder=prepared.folder,
+            out=None if output is None else Path(output).absolute(),
             start=begin,
             views=len(views),
-            names=tuple(node.GetName() for node in xray_nodes),
+            names=tuple(node.GetName() for node in nodes),
         )
-        ct_id, ct_name, browser_id = ct_node.GetID(), ct_node.GetName(), _id_of(browser_of(xray_nodes[0]))
+        browser = browser_of(nodes[0])
 
         def tracked(content: dict[str, Any]) -> Tracked:
-            ct_now = _still_there(ct_id, ct_name, "Load it and track again.")
+            _check_still_there(ct_node, "Load it and track again.")
             keys = {"poses": "pose", "verdicts": "verdict", "reasons": "reason", "similarities": "similarity"}
             keys |= {"std": "std", "starts": "start", "seconds": "seconds"}
             records = tuple(
                 PoseRecord.from_dict({name: content[key][number] for key, name in keys.items()})
                 for number in range(content["frames"])
             )
-            browser = slicer.mrmlScene.GetNodeByID(browser_id) if browser_id else None
-            _sequence, used = pose_sequence(ct_now, records, numbers[: len(records)], browser)
-            return Tracked(records, ct_now.GetParentTransformNode(), used)
+            slider = browser if _in_scene(browser) else None
+            _sequence, used = pose_sequence(ct_node, records, numbers[: len(records)], slider)
+            return Tracked(records, ct_node.GetParentTransformNode(), used)
 
-        return self._run(job, listener, tracked, wait)
+        return self._run(job, prepared, listener, tracked, wait)
 
     def compute_drr(
         self,
@@ -295,41 +329,64 @@ class RegistrationLogic:
 
         With `size` the longer side has no more pixels than that; X-ray pixels are then taken together.
         """
-        camera = camera_of(xray_node)
-        if size is not None:
-            camera = camera.binned(max(1, -(-max(camera.size) // size)))
-        projector = self._projector_of(ct_node)
         pose = world_from_ct(ct_node) if pose is None else pose
-        centre = rigid.transform_points(pose, [projector.ct.centre])[0]
-        binning = projector.binning_for(camera.pixel_footprint_mm(centre))
-        return projector.render(camera.rays(), pose, binning=binning)[0].reshape(camera.size).astype(np.float32)
+        return self._prepared_of(ct_node).drr(_camera(xray_node, size), pose)
+
+    def drr_is_quick(self, ct_node: Any, xray_node: Any, *, size: int | None = None) -> bool:
+        """Whether `compute_drr` of where the CT lies now would answer at once; where not, it is made ready meanwhile.
+
+        What is the matter with the CT is raised as InputError here as well.
+        """
+        return self._prepared_of(ct_node).is_quick(_camera(xray_node, size), world_from_ct(ct_node))
+
+    def drr_in_pieces(self, ct_node: Any, xray_node: Any) -> Iterator[Float32[np.ndarray, "rows columns"] | None]:
+        """The DRR of where the CT lies now, which comes last: None after each piece, so that a window can live."""
+        return self._prepared_of(ct_node).drr_in_pieces(_camera(xray_node, None), world_from_ct(ct_node))
 
     def stop_and_keep(self) -> None:
-        """Have a training or tracking end now and keep what there is."""
+        """Have a training or tracking end now and keep what there is. InputError while it has not begun."""
+        if self._waiting:
+            raise InputError(f"{self._waiting[0][0].kind} job", "has not begun yet", "Wait a moment, or cancel it.")
         self._worker.stop()
 
     def cancel(self) -> None:
-        """End all jobs now, within two seconds; the scene stays as it was."""
+        """End all jobs now, within two seconds; the scene stays as it was, and no listener is told."""
         self._worker.cancel()
+        self._waiting.clear()
         folders = [pending.job.folder for pending in self._pending.values()]
         self._pending.clear()
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+        self._remove_old_cts()
 
     def close(self) -> None:
         """End the worker, and remove its temporary files; for the end of a program or window."""
         self._pending.clear()
+        self._waiting.clear()
         self._worker.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = self._written = self._projector = None
+        if self._thread is not None:
+            # What it writes would come after all was removed.
+            self._thread.shutdown(cancel_futures=True)
+        self._remove_folder()
+        self._folder = self._prepared = self._thread = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
 
     def poll(self) -> None:
         """Apply what the worker has said since the last call; of several DRRs of a view only the newest."""
-        messages = self._worker.poll()
-        newest = {(m.job, m.view): m for m in messages if isinstance(m, Frame)}
-        for message in messages:
-            if not isinstance(message, Frame) or newest[message.job, message.view] is message:
+        self._hand_over()
+        self._heard.extend(self._worker.poll())
+        newest = {(m.job, m.view): m for m in self._heard if isinstance(m, Frame)}
+        # What a listener raises must not lose the messages after it.
+        while self._heard:
+            message = self._heard.popleft()
+            if not isinstance(message, Frame) or newest.get((message.job, message.view)) is message:
                 self._apply(message)
 
     def _apply(self, message: Message) -> None:
@@ -346,89 +403,184 @@ class RegistrationLogic:
             if drr is not None:
                 pending.listener.frame_came(message.view, drr, message.pose)
         elif isinstance(message, Finished):
-            del self._pending[message.job]
-            try:
-                result = pending.apply(message.content)
-            except InputError as error:
-                pending.listener.refused(error)
-            else:
-                pending.listener.finished(result)
+            self._finish(pending, message.content)
         elif isinstance(message, Failure):
-            del self._pending[message.job]
+            self._forget(pending)
             pending.listener.refused(message.as_error())
+        elif isinstance(message, Ended):
+            self._forget(pending)
+            pending.listener.refused(_cancelled(pending.job))
 
-    def _run(self, job: Job, listener: Listener | None, apply: Callable[[dict[str, Any]], Any], wait: bool) -> Any:
+    def _hand_over(self) -> None:
+        """Give the worker the jobs whose CT is on disk by now."""
+        while self._waiting and self._waiting[0][1].done():
+            job, written = self._waiting.popleft()
+            pending = self._pending[job.id]
+            try:
+                written.result()
+            except UNUSABLE as error:
+                self._forget(pending)
+                pending.listener.refused(as_input_error(error))
+            else:
+                self._worker.submit(job)
+
+    def _finish(self, pending: _Pending, content: dict[str, Any]) -> None:
+        try:
+            result = pending.apply(content)
+        except UNUSABLE as error:
+            self._forget(pending)
+            pending.listener.refused(as_input_error(error))
+        except Exception as error:
+            # The program's fault, which must not leave anyone waiting.
+            self._forget(pending)
+            pending.listener.refused(
+                InputError(
+                    f"{pending.job.kind} job", f"ended, but: {error!r}", "Report this as a fault of the program."
+                )
+            )
+            raise
+        else:
+            self._forget(pending)
+            pending.listener.finished(result)
+
+    def _forget(self, pending: _Pending) -> None:
+        """Take a job that is over from the list, and its inputs from the disk."""
+        self._pending.pop(pending.job.id, None)
+        _remove_inputs(pending.job)
+        self._remove_old_cts()
+
+    def _run(
+        self,
+        job: Job,
+        prepared: PreparedCT,
+        listener: Listener | None,
+        apply: Callable[[dict[str, Any]], Any],
+        wait: bool,
+    ) -> Any:
         told = listener or Listener()
+        self._waiting.append((job, prepared.written))
         if not wait:
             self._pending[job.id] = _Pending(job, told, apply)
-            self._worker.submit(job)
+            self._hand_over()
             return None
         ended: list[Any] = []
         self._pending[job.id] = _Pending(
             job, Listener(told.progressed, told.frame_came, ended.append, ended.append), apply
         )
-        self._worker.submit(job)
-        while not ended:
-            if job.id not in self._pending:
-                raise InputError(f"{job.kind} job", "was cancelled", "Start it again.")
+        try:
             self.poll()
-            time.sleep(_LOOK_AGAIN_SECONDS)
+            while not ended:
+                if job.id not in self._pending:
+                    raise _cancelled(job)
+                time.sleep(_LOOK_AGAIN_SECONDS)
+                self.poll()
+        except BaseException:
+            # Such as Ctrl-C: nobody waits for this job any more.
+            if job.id in self._pending:
+                self.cancel()
+            raise
         if isinstance(ended[0], InputError):
             told.refused(ended[0])
             raise ended[0]
         told.finished(ended[0])
         return ended[0]
 
-    def _on_disk(self, ct_node: Any) -> Path:
-        """Folder with the CT for the worker, written once for all jobs while the node's voxels stay."""
-        ct = None if self._written and self._written[0] == _state(ct_node) else ct_from_node(ct_node)
-        if ct is not None:
-            if self._written is not None:
-                shutil.rmtree(self._written[1], ignore_errors=True)
-            self._written = None
-            folder = self._new_folder("ct")
-            write_ct(folder, ct)
-            self._written = (_state(ct_node), folder)
-        assert self._written is not None
-        # Where the CT lies is no part of its voxels, and must be told each time.
+    def _made_ready(self, ct_node: Any) -> PreparedCT:
+        """The CT for a job. InputError where it lies where no pose can take it."""
+        if self._prepared is not None and self._prepared[1].failed:
+            # As for lack of memory, which there may be now.
+            self._prepared = None
+        prepared = self._prepared_of(ct_node)
+        # A pose takes the place of what the CT lies under, which must be no scale or shear.
         world_from_ct(ct_node)
-        return self._written[1]
+        return prepared
 
-    def _projector_of(self, ct_node: Any) -> Projector:
-        """Prepared once for a CT, and again only when its voxels or grid change."""
-        if self._projector is None or self._projector[0] != _state(ct_node):
-            ct: CT = ct_from_node(ct_node)
-            self._projector = (_state(ct_node), Projector(ct))
-        return self._projector[1]
+    def _prepared_of(self, ct_node: Any) -> PreparedCT:
+        """The CT made ready once, and again only when its voxels or grid change."""
+        state = state_of(ct_node)
+        kept = self._prepared
+        if kept is None or kept[0] != state or not kept[1].folder.exists():
+            taken = take_ct(ct_node)
+            # Before the new one is made: two CTs may be too many.
+            self._prepared = None
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, "fluororeg-ct")
+            kept = (state, PreparedCT(taken.ct, self._new_folder(_CT_KIND), self._thread))
+            self._prepared = kept
+            self._remove_old_cts()
+        return kept[1]
+
+    def _remove_old_cts(self) -> None:
+        """Remove the CTs on disk that neither the next job nor one that runs or waits needs."""
+        needed = {pending.job.ct_folder for pending in self._pending.values()}
+        if self._prepared is not None:
+            needed.add(self._prepared[1].folder)
+        for folder in self._folder.glob(f"{_CT_KIND}-*") if self._folder is not None else ():
+            if folder not in needed:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _new_folder(self, kind: str) -> Path:
         if self._folder is None or not self._folder.exists():
-            self._folder, self._written = Path(tempfile.mkdtemp(prefix="fluororeg-")), None
+            self._folder = Path(tempfile.mkdtemp(prefix="fluororeg-"))
+            # For programs that end, or lose this object, without `close`. There is no job before there is a folder.
+            self._remove_folder = weakref.finalize(self, _end, self._worker, self._folder)
         return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self._folder))
 
 
-def _state(ct_node: Any) -> tuple[Any, ...]:
-    """What changes when the voxels or the grid of a volume node do."""
-    image = ct_node.GetImageData() if ct_node is not None and ct_node.IsA("vtkMRMLVolumeNode") else None
-    if image is None:
-        return ()
-    return slicer.mrmlScene, ct_node.GetID(), image.GetMTime(), ras_from_ijk(ct_node).tobytes()
+def _camera(xray_node: Any, size: int | None) -> Camera:
+    """The camera of an X-ray; with `size` of pixels taken together, so that the longer side has no more than that."""
+    camera = camera_of(xray_node)
+    return camera if size is None else camera.binned(min(-(-max(camera.size) // max(size, 1)), *camera.size))
 
 
 def _start(start: GivenStart, ct_node: Any) -> str | tuple[tuple[float, ...], ...]:
-    """A start as a job takes it."""
-    if isinstance(start, np.ndarray) or start == CURRENT:
-        pose = world_from_ct(ct_node) if isinstance(start, str) else np.asarray(start, dtype=np.float64)
-        return tuple(tuple(float(x) for x in row) for row in pose)
-    return str(start)
+    """A start as a job takes it. InputError for a pose that is not rigid."""
+    if isinstance(start, str | Path) and str(start) != CURRENT:
+        path = Path(start).expanduser()
+        # The worker may have begun in another folder.
+        return str(path.absolute()) if str(start) not in START_NAMES and path.exists() else str(start)
+    pose = world_from_ct(ct_node) if isinstance(start, str | Path) else rigid_from_file("start", "the pose", start)
+    return tuple(tuple(float(x) for x in row) for row in pose)
 
 
-def _still_there(node_id: str, name: str, remedy: str) -> Any:
-    node = slicer.mrmlScene.GetNodeByID(node_id)
-    if node is None:
-        raise InputError(name, "was deleted while the computation ran", remedy)
-    return node
+def _told_apart(radiograph: Radiograph, ct_node: Any) -> Radiograph:
+    """As the file workflow does: a CT whose file tells no frame of reference need not share a localizer's."""
+    storage = ct_node.GetStorageNode()
+    if radiograph.world != WorldFrame.SCANNER or storage is None or not storage.GetFileName():
+        return radiograph
+    if frame_of_reference(storage.GetFullNameFromFileName()) is not None:
+        return radiograph
+    line = Provenance("frame of reference", "not shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")
+    return replace(radiograph, world=WorldFrame.PATIENT, provenance=(*radiograph.provenance, line))
 
 
-def _id_of(node: Any) -> str | None:
-    return None if node is None else str(node.GetID())
+def _in_scene(node: Any) -> bool:
+    """Whether this very node is in the scene; after a change of scene another one may have its id."""
+    return node is not None and bool(slicer.mrmlScene.IsNodePresent(node))
+
+
+def _check_still_there(node: Any, remedy: str) -> None:
+    if not _in_scene(node):
+        raise InputError(node.GetName(), "was deleted while the computation ran", remedy)
+
+
+def _end(worker: WorkerClient, folder: Path) -> None:
+    """End the worker, and only then remove what it may be writing to."""
+    worker.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cancelled(job: Job) -> InputError:
+    return InputError(f"{job.kind} job", "was cancelled", "Start it again.")
+
+
+def _remove_inputs(job: Job) -> None:
+    """Empty a job's folder but for the results that lie in it."""
+    results = getattr(job, "out", None)
+    for path in job.folder.glob("*"):
+        if path.is_dir() and path != results:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path != results:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        job.folder.rmdir()

@@ -10,8 +10,8 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class RegistrationSummary:
-    """Of `registration.workflow.result_as_dict`: `pose` is world_from_ct (4×4, RAS mm), `std` three rad and three mm about
-    `centre`, the CT's centre in the world (mm).
+    """Of `registration.workflow.result_as_dict`: `pose` is world_from_ct (4×4, RAS mm), `std` three rad and three mm
+    about `centre`, the CT's centre in the world (mm).
     """
 
     pose: tuple[tuple[float, ...], ...]

@@ -45,6 +45,15 @@ def belonging_to(owner: Any, reference: str, class_name: str, name: str) -> Any:
     return node
 
 
+def remove_with_displays(node: Any) -> None:
+    """Take a node out of the scene, and its display nodes, which no other node has, with it."""
+    displays = [node.GetNthDisplayNode(n) for n in range(node.GetNumberOfDisplayNodes())]
+    slicer.mrmlScene.RemoveNode(node)
+    for display in displays:
+        if display is not None:
+            slicer.mrmlScene.RemoveNode(display)
+
+
 def ras_from_ijk(node: Any) -> Float64[np.ndarray, "4 4"]:
     """A volume node's IJKToRAS (mm), without the transforms that it lies under."""
     matrix = vtk.vtkMatrix4x4()

@@ -9,7 +9,7 @@ import slicer
 from ..xray.errors import InputError
 from .attributes import VIEW
 from .sequence_items import set_attribute
-from .xray_node import check_xray
+from .xray_node import check_xray, is_xray
 
 
 def views_in_scene() -> list[Any]:
@@ -20,12 +20,16 @@ def views_in_scene() -> list[Any]:
 
 
 def add_view(node: Any, *, other_than: Any = None) -> None:
-    """Make an X-ray node the last view. InputError if it is none, or the node `other_than`, which is the CT."""
+    """Make an X-ray node the last view. InputError if it is none, as a DRR is, or is `other_than`, which is the CT."""
     if other_than is not None and node.GetID() == other_than.GetID():
         raise InputError(
             node.GetName(), "is the CT: one volume cannot be both", "Choose the X-ray, a volume of one slice."
         )
     check_xray(node)
+    if not is_xray(node):
+        raise InputError(
+            node.GetName(), "was computed from a CT, or is the mask of an X-ray", "Choose the X-ray itself."
+        )
     if node.GetAttribute(VIEW) is None:
         views = views_in_scene()
         # Of a sequence every frame is told, as showing another one replaces the node's attributes.

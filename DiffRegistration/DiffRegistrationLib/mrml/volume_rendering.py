@@ -12,12 +12,18 @@ from ..xray.errors import InputError
 RENDERING_PRESETS = ("CT-Bone", "CT-Bones", "CT-Chest-Contrast-Enhanced", "CT-Muscle", "CT-Fat", "CT-X-ray")
 
 
+def is_rendered(node: Any) -> bool:
+    """Whether a volume is shown in 3D views."""
+    logic = _logic()
+    display = None if logic is None else logic.GetFirstVolumeRenderingDisplayNode(node)
+    return display is not None and bool(display.GetVisibility())
+
+
 def show_rendered(node: Any, shown: bool, preset: str) -> None:
     """Show or hide a CT's rendering in the look of a preset. InputError outside of Slicer's application."""
-    modules = getattr(slicer, "modules", None)
-    if modules is None or not hasattr(modules, "volumerendering"):
+    logic = _logic()
+    if logic is None:
         raise InputError("3D view", "volume rendering is not part of this program", "Use 3D Slicer's application.")
-    logic = modules.volumerendering.logic()
     display = logic.GetFirstVolumeRenderingDisplayNode(node)
     if display is None:
         if not shown:
@@ -27,3 +33,9 @@ def show_rendered(node: Any, shown: bool, preset: str) -> None:
     if look is not None:
         display.GetVolumePropertyNode().Copy(look)
     display.SetVisibility(shown)
+
+
+def _logic() -> Any:
+    """The logic of Slicer's module Volume Rendering; None where there is no such module."""
+    module = getattr(getattr(slicer, "modules", None), "volumerendering", None)
+    return None if module is None else module.logic()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..xray.errors import InputError
 from ..xray.geometry import Camera, PinholeCamera, ScanningSlitCamera
 from ..xray.provenance import Provenance
 from .camera_attributes import camera_lines, read_camera
@@ -39,6 +40,14 @@ def geometry_of(node: Any) -> XrayGeometry:
     lines = camera_lines(node)
     state = GeometryState.ASSUMED if any(line.assumed for line in lines) else GeometryState.CALIBRATED
     return XrayGeometry(state, _summary(calibrated.camera), lines)
+
+
+def geometry_or_fault(node: Any) -> XrayGeometry:
+    """As `geometry_of`; a damaged camera is a missing one, of which the line says what is the matter."""
+    try:
+        return geometry_of(node)
+    except InputError as error:
+        return XrayGeometry(GeometryState.MISSING, error.problem)
 
 
 def _summary(camera: Camera) -> str:

@@ -16,8 +16,8 @@ from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import Camera
 from ..xray.provenance import Provenance
 from ..xray.radiograph import Radiograph, WorldFrame
-from .attributes import BEAM, LAYOUT, MASK, OWNER, PIXELS, PROVENANCE, ROLE, read_json, write_json
-from .beam_model import show_beam
+from .attributes import LAYOUT, MASK, OWNER, PIXELS, PROVENANCE, ROLE, read_json, write_json
+from .beam_model import beam_is_shown, hide_beam, show_beam
 from .camera_attributes import (
     of_camera,
     of_pixels,
@@ -28,7 +28,7 @@ from .camera_attributes import (
     write_provenance,
 )
 from .detector_node import place_on_detector, set_spacing
-from .scene import new_node, nothing_left_on_error, ras_from_ijk, set_ras_from_ijk
+from .scene import new_node, nothing_left_on_error, ras_from_ijk, remove_with_displays, set_ras_from_ijk
 from .sequence_items import node_and_items, sequence_of, set_attribute
 from .xray_geometry import GeometryState, XrayGeometry, geometry_of
 from .xray_pixels import (
@@ -56,6 +56,7 @@ __all__ = [
     "geometry_of",
     "is_xray",
     "layout_of",
+    "mask_node_of",
     "pixels_of",
     "radiograph_from_node",
     "radiograph_with_mask",
@@ -189,8 +190,11 @@ def set_camera(
         if one.GetAttribute(PROVENANCE) is not None:
             write_provenance(one, (*provenance, *of_pixels(read_provenance(one))))
     place_on_detector(node, camera)
-    if node.GetNodeReference(BEAM) is not None:
+    shown = beam_is_shown(node)
+    if shown is not None:
         show_beam(node)
+        if not shown:
+            hide_beam(node)
 
 
 def set_pixels(node: Any, pixels: str) -> None:
@@ -221,7 +225,7 @@ def set_mask(node: Any, mask: Bool[np.ndarray, "rows columns"] | Any | None) -> 
         former = node.GetNodeReference(MASK)
         node.SetNodeReferenceID(MASK, None)
         if former is not None and former.GetAttribute(ROLE) == "mask" and sequence_of(former) is None:
-            slicer.mrmlScene.RemoveNode(former)
+            remove_with_displays(former)
         _note_field(node, None)
         return
     usable = mask_array(mask, size)
@@ -239,6 +243,11 @@ def set_mask(node: Any, mask: Bool[np.ndarray, "rows columns"] | Any | None) -> 
     chosen.SetAndObserveTransformNodeID(node.GetTransformNodeID())
     node.SetNodeReferenceID(MASK, chosen.GetID())
     _note_field(node, usable)
+
+
+def mask_node_of(node: Any) -> Any:
+    """The label map that says which part of an X-ray may be used; None where there is none."""
+    return node.GetNodeReference(MASK)
 
 
 def _note_field(node: Any, usable: Bool[np.ndarray, "rows columns"] | None) -> None:

@@ -26,8 +26,8 @@ FEATURES: Mapping[str, Callable[[int], Features]] = {"compact": CompactFeatures,
 class NetworkForm:
     """All that a network is besides its weights: kind by name, camera, and the poses it begins from.
 
-    `rotations` (camera_from_ct), one for each aspect, and `depth_mm` are those of the middles of the views it is trained
-    on.
+    `rotations` (camera_from_ct), one for each aspect, and `depth_mm` are those of the middles of the views it is
+    trained on.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class NetworkForm:
 
 
 class PoseNetwork(nn.Module):
-    """Image and mask before the network's camera to a pose for each aspect. InputError for a kind that does not exist."""
+    """Image and mask before the network's camera to a pose for each aspect. InputError for an unknown kind."""
 
     def __init__(self, form: NetworkForm) -> None:
         super().__init__()
