@@ -1,0 +1,64 @@
+"""The project's sample data in Slicer's Sample Data module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slicer.i18n import tr as _
+
+CATEGORY = "Fluoro Registration"
+
+
+def register_sample_data(icons: Path) -> None:
+    """Offer both data sets; nothing is computed or fetched before a user asks."""
+    import SampleData
+
+    logic = SampleData.SampleDataLogic
+    for name, load, picture in (
+        (_("Computed head with two X-rays"), _load_computed_head, "SampleHead.png"),
+        (_("Plastic skull with its real X-ray (75 MB)"), _load_skull, "SampleSkull.png"),
+    ):
+        logic.registerCustomSampleDataSource(
+            category=CATEGORY, sampleName=name, customDownloader=load, thumbnailFileName=str(icons / picture)
+        )
+
+
+def _load_computed_head(_source: Any) -> list[Any]:
+    """A head CT, or its stand-in, and two simulated X-rays with cameras, as views."""
+    import slicer
+
+    from ..demonstration import simulated_xrays
+    from ..mrml.given_geometry import use_camera_file
+    from ..mrml.views import add_view
+    from ..mrml.xray_sequence import add_xray_file
+
+    made = simulated_xrays(Path(slicer.util.tempDirectory(key="FluoroRegistration")))
+    nodes = [slicer.util.loadVolume(str(made.ct))]
+    nodes[0].SetName(_("Head CT"))
+    for xray, name in zip(made.xrays, (_("X-ray AP"), _("X-ray lateral")), strict=True):
+        node = add_xray_file(xray.path, name=name)
+        if xray.camera is not None:
+            use_camera_file(node, xray.camera)
+        add_view(node)
+        nodes.append(node)
+    return nodes
+
+
+def _load_skull(_source: Any) -> list[Any]:
+    """The CT of a plastic skull and its lateral localizer; their frame of reference is the scanner's."""
+    import slicer
+
+    from ..mrml.views import add_view
+    from ..mrml.xray_sequence import add_xray_file
+    from ..xray.files.ct_dicom import read_dicom_folder
+    from ..xray.files.lps import ras_from_index
+    from ..xray.files.sample_data import sample
+
+    volume = read_dicom_folder(sample("skull-phantom-ct"), None)
+    ct = slicer.util.addVolumeFromArray(
+        volume.hounsfield, slicer.util.vtkMatrixFromArray(ras_from_index(volume.lps_from_voxel)), _("Skull CT")
+    )
+    xray = add_xray_file(sample("skull-phantom-scout"), name=_("Skull localizer"))
+    add_view(xray)
+    return [ct, xray]

@@ -1,0 +1,174 @@
+"""What all sections of the window share: the logic, the parameters, the message line, and one job at a time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import qt
+from slicer.i18n import tr as _
+
+from ..xray.errors import InputError
+from .words import engine_in_words, without_options
+
+if TYPE_CHECKING:
+    from ..mrml.registration_logic import RegistrationLogic
+    from .parameters import RegistrationParameters
+
+_COLOURS = {"error": "#b3261e", "note": "#1b5e20"}
+# Apart from what the widgets keep by themselves: keys of Windows do not tell small letters from large ones.
+_REMEMBERED = "FluoroRegistration/Last/{name}"
+
+
+class Session:
+    """`changed()` asks every section to look anew; messages of refusals stay until the next action."""
+
+    def __init__(self, logic: RegistrationLogic, ui: Any, install: Callable[[bool], None]) -> None:
+        self.logic = logic
+        self.parameters: RegistrationParameters | None = None
+        self.sections: list[Any] = []
+        # Which job runs, by the name of its section, or None.
+        self.working: str | None = None
+        self._ui, self._install = ui, install
+
+    @property
+    def ct(self) -> Any:
+        """The chosen CT, or None."""
+        return None if self.parameters is None else self.parameters.ct
+
+    def changed(self) -> None:
+        """Have every section look at the scene and the job again."""
+        for section in self.sections:
+            section.update()
+
+    @contextmanager
+    def job(self, name: str) -> Iterator[None]:
+        """A block that starts the job of this section; where it does not come to its end, none runs."""
+        self.working = name
+        self.changed()
+        runs = False
+        try:
+            with self.refusals_shown():
+                yield
+                runs = True
+        finally:
+            if not runs:
+                self.end()
+
+    def end(self) -> None:
+        """Note that the job is over."""
+        self.working = None
+        self.changed()
+
+    def ready(self, network: bool = False) -> bool:
+        """Whether the packages that are needed are there; the user is asked, and told if they cannot be had."""
+        with self.refusals_shown():
+            self._install(network)
+            self.show_status()
+            return True
+        return False
+
+    @contextmanager
+    def refusals_shown(self) -> Iterator[None]:
+        """Bad input becomes the panel's message; anything else is the program's fault and goes on as it is."""
+        self.say("")
+        try:
+            yield
+        except (InputError, OSError, MemoryError) as error:
+            self.refuse(error)
+
+    def refuse(self, error: InputError | OSError | MemoryError) -> None:
+        """Show what is wrong and what to do."""
+        if isinstance(error, MemoryError):
+            error = InputError(_("memory"), _("there is not enough of it for this"), _("Close other programs."))
+        elif isinstance(error, OSError):
+            error = InputError(
+                error.filename or _("a file"),
+                f"{_('cannot be used')}: {_in_words(error)}",
+                _("Check the path, the right to read and write there, and the space left on the disk."),
+            )
+        self.say(without_options(str(error)), "error")
+
+    def say(self, text: str, kind: str = "note") -> None:
+        """Show a line in the panel; an empty one takes it away."""
+        label = self._ui.messageLabel
+        show_text(label, text)
+        label.styleSheet = f"color: white; background-color: {_COLOURS[kind]}; padding: 6px; border-radius: 4px"
+
+    def show_status(self) -> None:
+        """Show what the engine runs on."""
+        self._ui.statusLabel.text = engine_in_words()
+
+
+def _in_words(error: OSError) -> str:
+    # Copying a folder gives all that went wrong as a list in its only argument.
+    several = error.args[0] if isinstance(error, shutil.Error) and error.args else None
+    if isinstance(several, list) and several:
+        return str(several[0][-1])
+    return str(error.strerror or error)
+
+
+def show_text(label: Any, text: str) -> None:
+    """Show a text; an empty one takes no room."""
+    label.text = text
+    label.visible = bool(text)
+
+
+def fill(combo: Any, entries: list[tuple[str, str]]) -> None:
+    """Fill a combo box with (label, data), without telling anyone."""
+    combo.blockSignals(True)
+    combo.clear()
+    for label, data in entries:
+        combo.addItem(label, data)
+    combo.blockSignals(False)
+
+
+def choose(combo: Any, data: str) -> None:
+    """Choose the entry with this data, without telling anyone."""
+    combo.blockSignals(True)
+    combo.setCurrentIndex(max(combo.findData(data), 0))
+    combo.blockSignals(False)
+
+
+def tick(box: Any, ticked: bool) -> None:
+    """Tick a check box or press a button, or not, without telling anyone."""
+    box.blockSignals(True)
+    box.checked = ticked
+    box.blockSignals(False)
+
+
+def enable(widget: Any, tip: str, *obstacles: tuple[bool, str]) -> None:
+    """Enable a button unless an obstacle stands; the tooltip says the first one, or else what the button does."""
+    standing = [reason for stands, reason in obstacles if stands]
+    widget.enabled = not standing
+    widget.toolTip = standing[0] if standing else tip
+
+
+def spread(table: Any, wide: Sequence[int]) -> None:
+    """Give the columns of these numbers the room that the others do not need."""
+    header = table.horizontalHeader()
+    for column in range(table.columnCount):
+        stretched = column in wide
+        header.setSectionResizeMode(column, qt.QHeaderView.Stretch if stretched else qt.QHeaderView.ResizeToContents)
+    table.verticalHeader().setVisible(False)
+
+
+def single_shot(milliseconds: int, call: Callable[[], Any]) -> Any:
+    """A timer that calls once after each start."""
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", call)
+    return timer
+
+
+def remembered(name: str, otherwise: str) -> str:
+    """A choice of an earlier time."""
+    return str(qt.QSettings().value(_REMEMBERED.format(name=name), otherwise))
+
+
+def remember(name: str, value: str) -> None:
+    """Keep a choice for the next time."""
+    qt.QSettings().setValue(_REMEMBERED.format(name=name), value)

@@ -1,0 +1,55 @@
+"""Numbers and the engine as the window says them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+# The engine names what can be given as options of its command, which nobody can give in a window.
+_OPTIONS = (
+    (re.compile(r"; --[a-z-]+\b|\s*\((?:--[a-z-]+,? ?)+(?:; [^)]*)?\)"), ""),
+    (re.compile(r"--out\b"), "file for the network"),
+    (re.compile(r"--sdd\b"), "SDD"),
+    (re.compile(r"--sod\b"), "SOD"),
+    (re.compile(r"--([a-z]+)\b"), r"\1"),
+    (re.compile(r" with fluororeg train\b"), " under Train"),
+)
+
+
+def without_options(text: str) -> str:
+    """A message of the engine without the names of its command's options."""
+    for pattern, word in _OPTIONS:
+        text = pattern.sub(word, text)
+    return text
+
+
+def minutes_and_seconds(seconds: float) -> str:
+    """Whole seconds below a minute, else minutes and seconds."""
+    whole = max(0, round(seconds))
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def engine_in_words() -> str:
+    """What training will run on, told without importing torch, which takes seconds."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        return _("Registration runs on the CPU. PyTorch, which networks need, is installed when you press Train.")
+    version = Path(found.origin).with_name("version.py")
+    text = version.read_text(encoding="utf-8") if version.is_file() else ""
+    on_cuda = re.search(r"^cuda[^=]*=\s*['\"]([\d.]+)['\"]", text, re.MULTILINE)
+    build = f"PyTorch {metadata.version('torch')}"
+    if on_cuda:
+        return _(
+            "Registration runs on the CPU, training on the GPU where there is one ({build}, CUDA {cuda})."
+        ).format(build=build, cuda=on_cuda[1])
+    if shutil.which("nvidia-smi"):
+        return _(
+            "Registration and training run on the CPU. This machine seems to have a GPU, but {build} is a build "
+            "without CUDA: to use it, install another build by the module PyTorch Utils."
+        ).format(build=build)
+    return _("Registration and training run on the CPU ({build}).").format(build=build)
