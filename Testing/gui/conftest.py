@@ -1,0 +1,22 @@
+"""A Slicer without a Slicer, for the tests of module windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from slicer_stand_in.installation import StandIn
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
+    """Makes qt, ctk and the rest of Slicer importable; fails the test for exceptions that Slicer would only print."""
+    from slicer_stand_in import installation
+
+    made = installation.begin(monkeypatch, tmp_path)
+    yield made
+    installation.end(made)

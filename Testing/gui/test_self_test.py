@@ -1,0 +1,120 @@
+"""The module's own test, as Slicer runs it: by the loader of unittest, by “Reload and Test”, and without packages."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from slicer_stand_in.installation import StandIn
+
+pytest.importorskip("PySide6")
+pytest.importorskip("slicer")
+
+from window_patient import MODULE
+
+pytestmark = [pytest.mark.gui, pytest.mark.mrml]
+
+
+@pytest.fixture
+def module(stand_in: StandIn) -> Any:
+    """The loaded module's file."""
+    stand_in.testing = True
+    stand_in.load_module(MODULE)
+    return sys.modules["DiffRegistration"]
+
+
+def ran(name: str) -> unittest.TestResult:
+    """The result of one test of the class, found as `slicer.testing.runUnitTest` finds it."""
+    result = unittest.TestResult()
+    unittest.TestLoader().loadTestsFromName(f"DiffRegistration.DiffRegistrationTest.{name}").run(result)
+    return result
+
+
+TRAINING = "test_TrainAndRegisterFromNetwork"
+PARTS = [
+    "test_RegisterFromNamedStart",
+    TRAINING,
+    "test_CancelInTheMiddle",
+    "test_MoveByHandAndUndo",
+    "test_SaveAndOpen",
+]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == TRAINING else []) for name in PARTS]
+)
+def test_each_part_passes(module: Any, name: str) -> None:
+    result = ran(name)
+    assert result.wasSuccessful() and not result.skipped, [*result.failures, *result.errors, *result.skipped]
+
+
+def test_no_part_was_forgotten_above(module: Any) -> None:
+    assert sorted(name for name in dir(module.DiffRegistrationTest) if name.startswith("test_")) == sorted(PARTS)
+
+
+def test_a_wrong_pose_fails_it(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import numpy as np
+    from DiffRegistrationLib.mrml import registration_logic
+
+    put = registration_logic.put_under_pose
+    off = np.eye(4)
+    off[0, 3] = 1.5
+    monkeypatch.setattr(registration_logic, "put_under_pose", lambda ct, pose: put(ct, off @ pose))
+    result = ran("test_RegisterFromNamedStart")
+    ((_test, trace),) = result.failures
+    assert "registered from two views: off by 1." in trace
+
+
+def test_without_packages_it_skips_and_says_what_to_do(module: Any, stand_in: StandIn) -> None:
+    stand_in.packages.outcome = "declined"
+    result = ran("test_SaveAndOpen")
+    ((_test, reason),) = result.skipped
+    assert result.wasSuccessful() and "press Install" in reason
+    shown: list[str] = []
+    case = module.DiffRegistrationTest()
+    case.delayDisplay = shown.append
+    case.runTest()
+    assert len(shown) == 6 and all("press Install" in line for line in shown[:-1])
+
+
+def test_without_torch_only_the_network_is_skipped(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "torch" else find(name, *more)
+    )
+    result = ran("test_TrainAndRegisterFromNetwork")
+    ((_test, reason),) = result.skipped
+    assert result.wasSuccessful() and "PyTorch is missing" in reason
+
+
+@pytest.mark.slow
+def test_reload_and_test_runs_all_of_it_and_tells_what_it_skips(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    import slicer
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "torch" else find(name, *more)
+    )
+    shown: list[str] = []
+    monkeypatch.setattr(module.DiffRegistrationTest, "delayDisplay", lambda self, message: shown.append(message))
+    slicer.selfTests["DiffRegistration"]()
+    assert shown[-1] == "DiffRegistration works" and sum("off by" in line for line in shown) == 2
+    (skipped,) = [line for line in shown if line.startswith("Skipped")]
+    assert "test_TrainAndRegisterFromNetwork: PyTorch is missing" in skipped
+    assert not slicer.util.getNodesByClass("vtkMRMLVolumeNode")
+
+
+@pytest.mark.slow
+def test_the_batch_runs_in_the_application_s_scene(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(MODULE.parent / "Testing" / "Python"))
+    result = unittest.TestResult()
+    unittest.TestLoader().loadTestsFromName("DiffRegistrationBatchTest").run(result)
+    assert result.testsRun == 1 and not result.skipped and result.wasSuccessful(), [*result.failures, *result.errors]
