@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
-from window_patient import (  # noqa: E402
+from window_patient import (
     PATIENCE,
     add_ct,
     add_xray,

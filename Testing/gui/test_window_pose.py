@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
-from window_patient import (  # noqa: E402
+from window_patient import (
     add_ct,
     choose,
     distance_mm,

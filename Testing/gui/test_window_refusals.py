@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
-from PIL import Image  # noqa: E402
-from window_patient import (  # noqa: E402
+from PIL import Image
+from window_patient import (
     add_ct,
     add_xray,
     choose,
@@ -123,7 +123,7 @@ def test_what_is_no_x_ray_file_is_refused(panel: Any, stand_in: StandIn, tmp_pat
 
 
 def test_an_x_ray_without_geometry_has_to_be_given_one(panel: Any, stand_in: StandIn, tmp_path: Path) -> None:
-    picture, camera = xray_files(tmp_path)
+    picture, _camera = xray_files(tmp_path)
     patient(panel)
     stand_in.answers.files = [str(picture)]
     panel.xrays.ui.addFileButton.click()
@@ -438,7 +438,9 @@ def test_folders_with_spaces_and_letters_of_all_languages_are_used(
 # Packages.
 
 
-@pytest.mark.parametrize(("outcome", "words"), [("declined", "that was declined"), ("failed", "could not be installed")])
+@pytest.mark.parametrize(
+    ("outcome", "words"), [("declined", "that was declined"), ("failed", "could not be installed")]
+)
 def test_the_window_waits_for_its_packages(stand_in: StandIn, outcome: str, words: str) -> None:
     stand_in.packages.outcome = outcome
     window = open_window(stand_in)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
-from window_patient import choose, idle, message, open_window, pump, pump_until, start_registering  # noqa: E402
+from window_patient import choose, idle, message, open_window, pump, pump_until, start_registering
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml, pytest.mark.slow]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
-from window_patient import (  # noqa: E402
+from window_patient import (
     MODULE,
     add_ct,
     add_xray,
@@ -278,6 +278,13 @@ def test_help_for_the_first_steps_is_always_there(panel: Any) -> None:
     for section in panel.session.sections[:-1]:
         for name, widget in vars(section.ui).items():
             kind = type(widget).__name__
-            if kind in ("QPushButton", "QCheckBox", "QComboBox", "QDoubleSpinBox", "ctkSliderWidget", "qMRMLNodeComboBox"):
+            if kind in (
+                "QPushButton",
+                "QCheckBox",
+                "QComboBox",
+                "QDoubleSpinBox",
+                "ctkSliderWidget",
+                "qMRMLNodeComboBox",
+            ):
                 assert str(widget.toolTip), name
     pump_until(lambda: idle(panel), 1)

@@ -1,4 +1,4 @@
-"""A patient for the window: a small head in the scene and X-rays of it whose truth is known; and how to play a user."""
+"""A patient for the window: a small head and X-rays of it whose truth is known; and how to play a user."""
 
 from __future__ import annotations
 
@@ -212,8 +212,10 @@ def refused(panel: Any, *words: str) -> Iterator[None]:
     for word in words:
         assert word in text, text
     after = scene_in_words()
-    assert after.keys() == before.keys(), {i: n[0] for i, n in (after | before).items() if i not in after.keys() & before}
-    assert after == before, [before[i][:3] + ("…",) + after[i][:3] for i in before if before[i] != after[i]]
+    assert after.keys() == before.keys(), {
+        i: n[0] for i, n in (after | before).items() if i not in after.keys() & before
+    }
+    assert after == before, [(*before[i][:3], "…", *after[i][:3]) for i in before if before[i] != after[i]]
     usable(panel)
 
 

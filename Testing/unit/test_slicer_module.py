@@ -9,11 +9,13 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from DiffRegistrationLib.registration.starts import START_NAMES
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "DiffRegistration"
@@ -148,6 +150,52 @@ def test_every_import_from_slicer_exists(path: Path) -> None:
                 continue
             known = RECORDED["python"][node.module]
             assert alias.name in known or alias.name in known.get("all", ()), f"line {node.lineno}: {alias.name}"
+
+
+@files
+def test_every_class_and_method_of_nodes_and_vtk_exists(path: Path) -> None:
+    """Of what class a node is no syntax tells: a method must be one of some class of Slicer's MRML or of VTK."""
+    slicer, vtk = pytest.importorskip("slicer"), pytest.importorskip("vtk")
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Constant) and re.fullmatch(r"vtkMRML\w+(Node|\d)", str(node.value)):
+            # Colour tables that are there by themselves are known by their ids.
+            known = hasattr(slicer, node.value) or str(node.value).startswith("vtkMRMLColorTableNode")
+            assert known, f"line {node.lineno}: {node.value}"
+        elif isinstance(node, ast.Attribute) and re.match(r"[A-Z][a-z]+[A-Z]|IsA$", node.attr):
+            holder = ast.unparse(node.value)
+            if holder in ("qt", "ctk", "SampleData") or holder.startswith(("slicer", "qt.", "self.packagesUI")):
+                continue
+            assert node.attr in every_method(slicer, vtk), f"line {node.lineno}: {node.attr}"
+
+
+@cache
+def every_method(slicer: ModuleType, vtk: ModuleType) -> frozenset[str]:
+    """Names of the methods, events and constants of all classes of Slicer's MRML and VTK, and of VTK itself."""
+    kinds = [getattr(module, name) for module in (slicer, vtk) for name in dir(module) if name.startswith("vtk")]
+    return frozenset({*dir(vtk), *(name for kind in kinds for name in dir(kind))})
+
+
+def offered(section: str, constant: str) -> list[str]:
+    """The engine's names in a table of choices of a section's file."""
+    tree = tree_of(LIB / "panel" / f"{section}.py")
+    (table,) = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == constant
+        and isinstance(node.value, ast.Tuple)
+    ]
+    return [ast.literal_eval(entry.elts[0]) for entry in table.elts if isinstance(entry, ast.Tuple)]
+
+
+def test_what_the_window_offers_is_what_the_engine_knows() -> None:
+    """Every start, preset and overlay can be chosen, and no other."""
+    starts = offered("register", "_STARTS")
+    assert starts[0] == "auto" and sorted({*starts} - {"current", "network"}) == sorted(START_NAMES)
+    presets = {path.stem for path in (LIB / "training" / "presets").glob("*.toml")}
+    assert sorted(offered("train", "_PRESETS")) == sorted(presets)
+    modes = re.search(r"OVERLAY_MODES = (\(.*\))", (LIB / "mrml" / "drr_node.py").read_text(encoding="utf-8"))
+    assert modes is not None and sorted(offered("register", "_OVERLAYS")) == sorted(ast.literal_eval(modes[1]))
 
 
 def test_the_description_names_the_three_papers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,7 +215,8 @@ class RegisterSection:
                 (
                     self.ui.startBox.currentData == "network" and not (network and network.exists()),
                     _(
-                        "There is no trained network in the file named under Train: train one, or choose another start."
+                        "There is no trained network in the file named under Train. Train one, or choose another "
+                        "start."
                     ),
                 ),
                 busy,
