@@ -150,7 +150,7 @@ def test_the_drr_follows_the_hand(panel: Any, stand_in: StandIn) -> None:
     slider.value = 1.0
     with stand_in.meter() as first:
         pump_until(lambda: drawn, 60)
-    told("Time to the first DRR of a hand", f"{time.perf_counter() - began:.2f} s", "none")
+    told("Time to the first DRR of a hand", f"{time.perf_counter() - began:.2f} s", "nothing")
     drawn.clear()
     # A hand moves the slider a hundred times a second.
     hand = qt.QTimer()

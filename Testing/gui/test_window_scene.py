@@ -30,6 +30,7 @@ from window_patient import (
     pump_until,
     register,
     save_scene,
+    scene_in_words,
     start_registering,
     usable,
     xray_files,
@@ -255,21 +256,37 @@ def test_what_is_bright_in_a_picture_can_be_said_after_it_was_added(
     np.testing.assert_array_equal(slicer.util.arrayFromVolume(xray)[0], after)
 
 
-def test_an_unreadable_scene_leaves_the_window_usable(panel: Any, tmp_path: Path) -> None:
+def test_an_unreadable_scene_leaves_the_patient_as_it_was(panel: Any, tmp_path: Path) -> None:
     import slicer
 
     ct, _xrays = patient(panel, 180.0)
     (tmp_path / "broken.mrml").write_text("<MRML", encoding="utf-8")
-    try:
+    with pytest.raises(RuntimeError, match="broken"):
         slicer.util.loadScene(str(tmp_path / "broken.mrml"))
-    except Exception as error:
-        assert "broken" in str(error) or isinstance(error, RuntimeError)
     pump(0.1)
+    assert slicer.mrmlScene.IsNodePresent(ct) and panel.session.ct is ct
+    assert panel.xrays.ui.xrayTable.rowCount == 1
     usable(panel)
-    if slicer.mrmlScene.IsNodePresent(ct):
-        assert panel.session.ct is ct
-    else:
-        assert panel.register.ui.registerButton.toolTip == "Choose a CT under Patient first."
+
+
+def test_sample_data_comes_as_views_and_asks_for_packages_first(stand_in: StandIn) -> None:
+    import slicer
+
+    window = open_window(stand_in)
+    slicer.app.startupCompleted()
+    head, _skull = slicer.modules.sampleDataSources["Fluoro Registration"]
+    stand_in.packages.outcome = "declined"
+    before = scene_in_words()
+    with pytest.raises(ValueError, match="were not installed, because that was declined"):
+        head.customDownloader(head)
+    assert scene_in_words() == before
+    stand_in.packages.outcome = "installed"
+    ct, *xrays = head.customDownloader(head)
+    pump(0.1)
+    panel = window.panel
+    assert panel.xrays.ui.xrayTable.rowCount == len(xrays) == 2
+    panel.patient.ui.ctSelector.setCurrentNode(ct)
+    assert panel.register.ui.registerButton.enabled and panel.patient.ui.ctDescription.text.endswith("HU")
 
 
 def test_help_for_the_first_steps_is_always_there(panel: Any) -> None:

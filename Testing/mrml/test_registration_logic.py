@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 import slicer
+from DiffRegistrationLib.mrml import registration_logic
 from DiffRegistrationLib.mrml.ct_node import world_from_ct
 from DiffRegistrationLib.mrml.drr_node import drr_of, show_drr
 from DiffRegistrationLib.mrml.given_geometry import use_camera_file
@@ -336,6 +337,18 @@ def test_whoever_waits_is_not_left_waiting(logic: RegistrationLogic) -> None:
             logic.register(ct, [xray], start="any", listener=Listener(progressed=act))
         assert not logic.busy and not workers()
     assert ct.GetParentTransformNode() is None
+
+
+def test_a_fault_in_what_comes_after_the_worker_is_raised_and_told(
+    logic: RegistrationLogic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    listener = Listener(finished=told.append, refused=told.append)
+    logic.register(head_node(), [add_radiograph(seen())], start=OFF, wait=False, listener=listener)
+    monkeypatch.setattr(registration_logic, "write_result", lambda *_: [][0])
+    with pytest.raises(IndexError):
+        until(logic, lambda: told)
+    assert isinstance(told[0], InputError) and "IndexError" in told[0].problem and not logic.busy
 
 
 def test_a_result_goes_to_no_other_patient(logic: RegistrationLogic, tmp_path: Path) -> None:

@@ -418,30 +418,29 @@ class RegistrationLogic:
             pending = self._pending[job.id]
             try:
                 written.result()
-            except UNUSABLE as error:
-                self._forget(pending)
-                pending.listener.refused(as_input_error(error))
+            except Exception as error:
+                self._refuse(pending, error)
             else:
                 self._worker.submit(job)
 
     def _finish(self, pending: _Pending, content: dict[str, Any]) -> None:
         try:
             result = pending.apply(content)
-        except UNUSABLE as error:
-            self._forget(pending)
-            pending.listener.refused(as_input_error(error))
         except Exception as error:
-            # The program's fault, which must not leave anyone waiting.
-            self._forget(pending)
-            pending.listener.refused(
-                InputError(
-                    f"{pending.job.kind} job", f"ended, but: {error!r}", "Report this as a fault of the program."
-                )
-            )
-            raise
+            self._refuse(pending, error)
         else:
             self._forget(pending)
             pending.listener.finished(result)
+
+    def _refuse(self, pending: _Pending, error: Exception) -> None:
+        """Tell the listener of an error on this side; the program's own fault is raised, but leaves nobody waiting."""
+        self._forget(pending)
+        if isinstance(error, UNUSABLE):
+            pending.listener.refused(as_input_error(error))
+            return
+        remedy = "Report this as a fault of the program."
+        pending.listener.refused(InputError(f"{pending.job.kind} job", f"failed here: {error!r}", remedy))
+        raise error
 
     def _forget(self, pending: _Pending) -> None:
         """Take a job that is over from the list, and its inputs from the disk."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from slicer.i18n import tr as _
 
+from .packages import ensure_packages
+
 CATEGORY = "Fluoro Registration"
 
 
-def register_sample_data(icons: Path) -> None:
-    """Offer both data sets; nothing is computed or fetched before a user asks."""
+def register_sample_data(icons: Path, requirements: Path | None = None) -> None:
+    """Offer both data sets; nothing is computed or fetched before a user asks.
+
+    The packages of `requirements` are seen to first: a user may come here before the module's window was ever opened.
+    """
     import SampleData
 
     logic = SampleData.SampleDataLogic
@@ -20,11 +27,20 @@ def register_sample_data(icons: Path) -> None:
         (_("Plastic skull with its real X-ray (75 MB)"), _load_skull, "SampleSkull.png"),
     ):
         logic.registerCustomSampleDataSource(
-            category=CATEGORY, sampleName=name, customDownloader=load, thumbnailFileName=str(icons / picture)
+            category=CATEGORY,
+            sampleName=name,
+            customDownloader=partial(_with_packages, load, requirements),
+            thumbnailFileName=str(icons / picture),
         )
 
 
-def _load_computed_head(_source: Any) -> list[Any]:
+def _with_packages(load: Callable[[], list[Any]], requirements: Path | None, _source: Any = None) -> list[Any]:
+    if requirements is not None:
+        ensure_packages(requirements, network=False, interactive=True)
+    return load()
+
+
+def _load_computed_head() -> list[Any]:
     """A head CT, or its stand-in, and two simulated X-rays with cameras, as views."""
     import slicer
 
@@ -45,7 +61,7 @@ def _load_computed_head(_source: Any) -> list[Any]:
     return nodes
 
 
-def _load_skull(_source: Any) -> list[Any]:
+def _load_skull() -> list[Any]:
     """The CT of a plastic skull and its lateral localizer; their frame of reference is the scanner's."""
     import slicer
 

@@ -95,6 +95,8 @@ class Session:
         """Show a line in the panel; an empty one takes it away."""
         label = self._ui.messageLabel
         show_text(label, text)
+        # One line's room for both: nothing jumps when there is something to say.
+        self._ui.statusLabel.visible = not text
         label.styleSheet = f"color: white; background-color: {_COLOURS[kind]}; padding: 6px; border-radius: 4px"
 
     def show_status(self) -> None:

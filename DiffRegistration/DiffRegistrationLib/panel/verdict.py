@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Dark enough for white letters; the sign says the same without colour.
 _COLOURS = {Kind.ACCEPTED: "#1b5e20", Kind.DOUBTFUL: "#8a5a00", Kind.FAILED: "#b3261e"}
 _COLOUR_OF_THE_PAST = "#5f6368"
+# The first step with a pose that may be used is to look at the pictures, which stand beside the window here.
+_STEPS_AHEAD = {Kind.ACCEPTED: 1, Kind.DOUBTFUL: 1, Kind.FAILED: 0}
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,26 @@ class Verdict:
             )
             return cls(words.format(headline=advice.headline.lower()), "", "", _style(_COLOUR_OF_THE_PAST))
         headline = f"{advice.sign} {advice.headline}: {summary.reason.rstrip('.')}. {advice.meaning}"
-        return cls(headline, "\n".join(advice.steps), _pose(summary), _style(_COLOURS[kind]))
+        steps = "\n".join(advice.steps[_STEPS_AHEAD[kind] :])
+        return cls(headline, steps, _pose(summary), _style(_COLOURS[kind]))
 
 
 def _pose(summary: RegistrationSummary) -> str:
     angles, std = angles_deg(np.array(summary.pose)), np.array(summary.std)
     turned = ", ".join(
-        f"{axis} {angle:+.2f}° ± {measured(float(np.degrees(s)), '°')}"
+        _unbroken(f"{axis} {angle:+.2f}° ± {measured(float(np.degrees(s)), '°')}")
         for axis, angle, s in zip("RAS", angles, std[:3], strict=True)
     )
     placed = ", ".join(
-        f"{axis} {x:+.1f} mm ± {measured(float(s), ' mm')}"
+        _unbroken(f"{axis} {x:+.1f} mm ± {measured(float(s), ' mm')}")
         for axis, x, s in zip("RAS", summary.centre, std[3:], strict=True)
     )
     return _("Turned about {turned}.\nCT's centre at {placed}.").format(turned=turned, placed=placed)
+
+
+def _unbroken(value: str) -> str:
+    """A value that stays on one line, with a true minus sign."""
+    return value.replace(" ", "\u00a0").replace("-", "−")
 
 
 def _style(colour: str) -> str:

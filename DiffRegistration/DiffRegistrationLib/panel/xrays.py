@@ -44,7 +44,7 @@ class XRaysSection:
                 (_("Bone is bright (as on a light box)"), BONE_BRIGHT),
             ],
         )
-        spread(ui.xrayTable, wide=(1, 2))
+        spread(ui.xrayTable, wide=(2,))
         ui.xrayTable.connect("itemSelectionChanged()", self.update)
         ui.addFileButton.connect("clicked(bool)", self.on_add_file)
         ui.addNodeButton.connect("clicked(bool)", self.on_add_node)
