@@ -26,6 +26,8 @@ _LEAST_SECONDS = 0.08
 # About this part of a registration's time goes into showing it; but the next frame is due after so many seconds, as
 # the first one may take long while its kernel is loaded.
 _SHARE, _MOST_SECONDS = 0.15, 1.0
+# Frames that would come more seldom than this get half the size, as long as their longer side keeps so many pixels.
+_SELDOM_SECONDS, _SMALLEST_SIDE = 0.2, 128
 
 
 def frame_path(folder: str | Path, view: int) -> Path:
@@ -86,7 +88,7 @@ class LiveFrames:
 
     def look_through(self, cameras: Sequence[Camera], time_index: int = 0) -> None:
         """Show what these cameras see from now on, at this frame of the sequence."""
-        self._time = time_index
+        self._cameras, self._time = cameras, time_index
         binnings = [min(-(-max(c.size) // self._longest_side), *c.size) for c in cameras]
         binned = [camera.binned(binning) for camera, binning in zip(cameras, binnings, strict=True)]
         self._views = [(binning, camera, camera.rays()) for binning, camera in zip(binnings, binned, strict=True)]
@@ -105,5 +107,9 @@ class LiveFrames:
             path = write_frame(self._folder, view, image)
             if path is not None:
                 self._tell(Frame(self._job, view, str(path), self._number, shown, binning, self._time))
-        ended = time.perf_counter()
-        self._next = began + max(_LEAST_SECONDS, min((ended - began) / _SHARE, _MOST_SECONDS))
+        due = (time.perf_counter() - began) / _SHARE
+        # The first one may take long for another reason.
+        if due > _SELDOM_SECONDS and self._number > 1 and self._longest_side >= 2 * _SMALLEST_SIDE:
+            self._longest_side //= 2
+            self.look_through(self._cameras, self._time)
+        self._next = began + max(_LEAST_SECONDS, min(due, _MOST_SECONDS))

@@ -15,6 +15,9 @@ from .messages import Progress, Tell
 # The search takes about this part of a registration, the report so much more.
 _SEARCH_PART, _WRITING_PART = 0.3, 0.05
 _LEAST_SECONDS = 0.05
+# After so long without a better pose those that are tried are shown: five a second at least, so that nobody thinks
+# that it stands still.
+_UNSEEN_SECONDS = 0.15
 # Of the steps of a level, whose number nobody knows, so many are half.
 _HALF_OF_A_LEVEL = 60
 
@@ -23,7 +26,7 @@ class Watching:
     """The `watch` of a registration: tells progress from `first` to `last` of the job, and shows the best pose so far.
 
     Many poses are refined one after another; shown are those that are the best of their level yet, so that the DRR
-    comes closer and does not leap from one to the other. `words` come before its own.
+    comes closer, and others only where no better one comes for a while. `words` come before its own.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Watching:
         self._job, self._tell, self._frames = job, tell, frames
         self._first, self._last, self._words = first, last, words
         self._stage, self._steps, self._best, self._told = "", 0, -np.inf, -np.inf
+        self._shown = -np.inf
 
     def begin(self, words: str) -> None:
         """Say what comes before the first pose."""
@@ -50,11 +54,12 @@ class Watching:
             self._stage, self._steps, self._best, self._told = stage, 0, -np.inf, -np.inf
         self._steps += 1
         similarity = -np.inf if iteration is None else iteration.similarity
-        if similarity >= self._best:
-            self._best = similarity
-            if self._frames is not None:
-                self._frames.show(pose)
         now = time.perf_counter()
+        better = similarity >= self._best
+        self._best = max(self._best, similarity)
+        if self._frames is not None and (better or now > self._shown + _UNSEEN_SECONDS):
+            self._frames.show(pose)
+            self._shown = now
         if now < self._told + _LEAST_SECONDS:
             return
         self._told = now
