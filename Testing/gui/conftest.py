@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,3 +20,17 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandI
     made = installation.begin(monkeypatch, tmp_path)
     yield made
     installation.end(made)
+
+
+@pytest.fixture
+def window(stand_in: StandIn) -> Any:
+    """The module's window, entered."""
+    from window_patient import open_window
+
+    return open_window(stand_in)
+
+
+@pytest.fixture
+def panel(window: Any) -> Any:
+    """The sections of the module's window."""
+    return window.panel

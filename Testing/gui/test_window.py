@@ -17,55 +17,18 @@ pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
 from window_patient import (
-    PATIENCE,
     add_ct,
-    add_xray,
+    choose,
     distance_mm,
-    open_window,
+    idle,
+    message,
+    patient,
     pose_of,
+    pump_until,
     xray_files,
 )
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml]
-
-
-@pytest.fixture
-def window(stand_in: StandIn) -> Any:
-    return open_window(stand_in)
-
-
-@pytest.fixture
-def panel(window: Any) -> Any:
-    return window.panel
-
-
-def pump_until(condition: Any, seconds: float = PATIENCE) -> None:
-    from slicer_stand_in.event_loop import pump
-
-    pump(until=condition, timeout=seconds)
-
-
-def patient(panel: Any, *xrays: float) -> tuple[Any, list[Any]]:
-    """CT and X-rays (by their primary angle), chosen in the window."""
-    ct = add_ct()
-    nodes = [add_xray(angle, f"X-ray {angle:g}") for angle in xrays]
-    panel.patient.ui.ctSelector.setCurrentNode(ct)
-    panel.session.changed()
-    return ct, nodes
-
-
-def start(panel: Any, name: str) -> None:
-    box = panel.register.ui.startBox
-    box.setCurrentIndex(box.findData(name))
-
-
-def idle(panel: Any) -> bool:
-    return panel.session.working is None
-
-
-def message(panel: Any) -> str:
-    label = panel.session._ui.messageLabel
-    return str(label.text) if label.text else ""
 
 
 def test_buttons_say_what_is_missing(panel: Any) -> None:
@@ -84,7 +47,7 @@ def test_registers_shows_the_overlay_and_says_what_it_is_worth(panel: Any) -> No
     from DiffRegistrationLib.mrml.attributes import DRR, OVERLAY
 
     ct, (xray,) = patient(panel, 180.0)
-    start(panel, "ap")
+    choose(panel.register.ui.startBox, "ap")
     panel.register.ui.registerButton.click()
     assert panel.register.ui.registerButton.text == "Cancel" and panel.session.working == "register"
     pump_until(lambda: idle(panel))
@@ -115,7 +78,7 @@ def test_registers_shows_the_overlay_and_says_what_it_is_worth(panel: Any) -> No
 def test_undo_takes_the_pose_back(panel: Any) -> None:
     ct, _xrays = patient(panel, 180.0)
     assert not panel.register.ui.undoButton.enabled
-    start(panel, "ap")
+    choose(panel.register.ui.startBox, "ap")
     panel.register.ui.registerButton.click()
     pump_until(lambda: idle(panel))
     assert panel.register.ui.undoButton.enabled and distance_mm(pose_of(ct)) < 1.0
@@ -129,7 +92,7 @@ def test_live_frames_arrive_while_it_registers(panel: Any) -> None:
     frames: list[int] = []
     shown = panel.overlays.show_frame
     panel.register._overlays.show_frame = lambda view, drr, pose: (frames.append(view), shown(view, drr, pose))
-    start(panel, "any")
+    choose(panel.register.ui.startBox, "any")
     panel.register.ui.registerButton.click()
     pump_until(lambda: idle(panel))
     assert frames and set(frames) == {0}
@@ -140,7 +103,7 @@ def test_cancelling_a_registration_leaves_the_scene_and_no_process(panel: Any) -
 
     ct, _xrays = patient(panel, 180.0, 90.0)
     before = slicer.mrmlScene.GetNumberOfNodes()
-    start(panel, "any")
+    choose(panel.register.ui.startBox, "any")
     panel.register.ui.registerButton.click()
     pump_until(lambda: panel.register.ui.registerProgress.value > 0)
     (worker,) = psutil.Process().children()
@@ -166,7 +129,7 @@ def test_trains_shows_the_error_and_registers_from_the_network(panel: Any, tmp_p
     path = tmp_path / "größe" / "head.pt"
     path.parent.mkdir()
     panel.train.ui.networkPath.currentPath = str(path)
-    start(panel, "network")
+    choose(panel.register.ui.startBox, "network")
     register = panel.register.ui.registerButton
     assert not register.enabled and register.toolTip.startswith("There is no trained network")
     panel.train.ui.minutesBox.value = 0.5
@@ -240,7 +203,7 @@ def test_registers_from_where_the_sliders_put_it(panel: Any) -> None:
     ct, _xrays = patient(panel, 180.0)
     put_under_pose(ct, truth())
     panel.manual.ui.anteriorSlider.value = 5.0
-    start(panel, "current")
+    choose(panel.register.ui.startBox, "current")
     panel.register.ui.registerButton.click()
     pump_until(lambda: idle(panel))
     assert distance_mm(pose_of(ct)) < 1.0
@@ -258,7 +221,7 @@ def test_an_x_ray_file_gets_its_camera_and_registers(panel: Any, stand_in: Stand
     stand_in.answers.files = str(camera)
     panel.xrays.ui.cameraFileButton.click()
     assert panel.xrays.ui.xrayTable.item(0, 2).text().startswith("✓ SDD 1000 mm")
-    start(panel, "ap")
+    choose(panel.register.ui.startBox, "ap")
     register.click()
     pump_until(lambda: idle(panel))
     assert message(panel) == "" and distance_mm(pose_of(ct)) < 2.0
@@ -283,7 +246,7 @@ def test_numbers_of_the_c_arm_make_a_geometry(panel: Any, stand_in: StandIn, tmp
 
 def test_results_are_saved_and_exported(panel: Any, stand_in: StandIn, tmp_path: Path) -> None:
     patient(panel, 180.0)
-    start(panel, "ap")
+    choose(panel.register.ui.startBox, "ap")
     panel.results.ui.outputPath.currentPath = str(tmp_path / "out")
     (tmp_path / "out").mkdir()
     panel.register.ui.registerButton.click()

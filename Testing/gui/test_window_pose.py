@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from slicer_stand_in.installation import StandIn
+    pass
 
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
@@ -19,7 +19,6 @@ from window_patient import (
     distance_mm,
     idle,
     message,
-    open_window,
     patient,
     pose_of,
     pump,
@@ -29,11 +28,6 @@ from window_patient import (
 )
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml]
-
-
-@pytest.fixture
-def panel(stand_in: StandIn) -> Any:
-    return open_window(stand_in).panel
 
 
 def drr(xray: Any) -> np.ndarray | None:

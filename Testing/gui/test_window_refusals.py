@@ -45,11 +45,6 @@ from window_patient import (
 pytestmark = [pytest.mark.gui, pytest.mark.mrml]
 
 
-@pytest.fixture
-def panel(stand_in: StandIn) -> Any:
-    return open_window(stand_in).panel
-
-
 def put_under(ct: Any, matrix: np.ndarray | None) -> Any:
     """Put a CT under a linear transform, or under one that bends (None)."""
     import slicer

@@ -20,16 +20,11 @@ if TYPE_CHECKING:
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
-from window_patient import choose, idle, message, open_window, pump, pump_until, start_registering
+from window_patient import choose, idle, message, pump, pump_until, start_registering
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml, pytest.mark.slow]
 
 _SIZE = (256, 256)
-
-
-@pytest.fixture
-def panel(stand_in: StandIn) -> Any:
-    return open_window(stand_in).panel
 
 
 def told(what: str, found: str, asked: str) -> None:

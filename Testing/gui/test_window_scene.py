@@ -39,16 +39,6 @@ from window_patient import (
 pytestmark = [pytest.mark.gui, pytest.mark.mrml]
 
 
-@pytest.fixture
-def window(stand_in: StandIn) -> Any:
-    return open_window(stand_in)
-
-
-@pytest.fixture
-def panel(window: Any) -> Any:
-    return window.panel
-
-
 def layout() -> int:
     import slicer
 
