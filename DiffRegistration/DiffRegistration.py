@@ -339,7 +339,7 @@ class DiffRegistrationTest(ScriptedLoadableModuleTest):
         import time
 
         import psutil
-        from DiffRegistrationLib.mrml.registration_logic import Listener
+        from DiffRegistrationLib.mrml.job_results import Listener
 
         self.delayDisplay("Cancelling a registration")
         before = {process.pid for process in psutil.Process().children(recursive=True)}
@@ -427,7 +427,7 @@ class DiffRegistrationTest(ScriptedLoadableModuleTest):
         """Shows how a job goes, not more often than every two seconds, and keeps the views whose DRRs come."""
         import time
 
-        from DiffRegistrationLib.mrml.registration_logic import Listener
+        from DiffRegistrationLib.mrml.job_results import Listener
 
         shown = [time.monotonic()]
 

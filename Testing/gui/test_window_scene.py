@@ -113,7 +113,7 @@ def test_scripts_need_no_main_window(stand_in: StandIn, tmp_path: Path) -> None:
     picture, camera = xray_files(tmp_path)
     ct, xray = add_ct(), logic.addXray(str(picture), str(camera))
     told: list[str] = []
-    from DiffRegistrationLib.mrml.registration_logic import Listener
+    from DiffRegistrationLib.mrml.job_results import Listener
 
     found = logic.register(
         ct, [xray], start="ap", outputFolder=str(tmp_path / "out"), listener=Listener(progressed=told.append)

@@ -17,8 +17,9 @@ from DiffRegistrationLib.mrml import registration_logic
 from DiffRegistrationLib.mrml.ct_node import world_from_ct
 from DiffRegistrationLib.mrml.drr_node import drr_of, show_drr
 from DiffRegistrationLib.mrml.given_geometry import use_camera_file
+from DiffRegistrationLib.mrml.job_results import Listener
 from DiffRegistrationLib.mrml.pose_node import read_result, report_of, undo_pose
-from DiffRegistrationLib.mrml.registration_logic import Listener, RegistrationLogic
+from DiffRegistrationLib.mrml.registration_logic import RegistrationLogic
 from DiffRegistrationLib.mrml.xray_node import add_radiograph
 from DiffRegistrationLib.mrml.xray_sequence import add_radiograph_sequence, add_xray_file, browser_of
 from DiffRegistrationLib.registration.result import RegistrationResult

@@ -39,7 +39,8 @@ from ..xray.files.ct_files import _read_volume
 from ..xray.files.lps import ras_from_index
 from ..xray.files.volume_file import VOLUME_SUFFIXES, is_volume_file
 from ..xray.files.xray_with_geometry import XrayFile
-from .registration_logic import Listener, RegistrationLogic
+from .job_results import Listener
+from .registration_logic import RegistrationLogic
 from .registration_summary import RegistrationSummary
 from .scene import new_node, set_ras_from_ijk
 from .xray_node import add_radiograph

@@ -44,6 +44,7 @@ from ..xray.provenance import Provenance
 from ..xray.radiograph import Radiograph, WorldFrame
 from .ct_node import state_of, take_ct, world_from_ct
 from .drr_node import show_drr
+from .job_results import Listener, Registered, Tracked, Trained
 from .pose_node import PoseRecord, pose_sequence, put_under_pose, write_result
 from .prepared_ct import PreparedCT
 from .registration_summary import RegistrationSummary
@@ -63,57 +64,6 @@ GivenStart = str | Path | ArrayLike
 
 def _ignore(*_: Any) -> None:
     return None
-
-
-@dataclass(frozen=True)
-class Listener:
-    """What is called as a job goes on.
-
-    With a `Progress`; with the number of a view (from 0), its DRR of the moment and the pose; with the result; or with
-    the InputError that ended it.
-    """
-
-    progressed: Callable[[Progress], None] = _ignore
-    frame_came: Callable[[int, Float32[np.ndarray, "rows columns"], Any], None] = _ignore
-    finished: Callable[[Any], None] = _ignore
-    refused: Callable[[InputError], None] = _ignore
-
-
-@dataclass(frozen=True, eq=False)
-class Registered:
-    """A registration that came to its end: what was found, the CT's pose node, and the folder of its files."""
-
-    summary: RegistrationSummary
-    transform: Any
-    folder: Path
-    ct_name: str
-    views: int
-
-    @property
-    def report(self) -> Path:
-        """The report, to be opened in a browser."""
-        return self.folder / "report.html"
-
-
-@dataclass(frozen=True)
-class TrainedNetwork:
-    """A training that came to its end: the network's file, whether it was stopped before its time, median errors on
-    views that it never saw.
-    """
-
-    model: Path
-    stopped: bool
-    distance_mm: float
-    rotation_deg: float
-
-
-@dataclass(frozen=True, eq=False)
-class Tracked:
-    """A CT followed through frames: its pose in each, the pose node, and the browser that plays them."""
-
-    records: tuple[PoseRecord, ...]
-    transform: Any
-    browser: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +135,7 @@ class RegistrationLogic:
         device: str = "auto",
         wait: bool = True,
         listener: Listener | None = None,
-    ) -> TrainedNetwork | None:
+    ) -> Trained | None:
         """Train a network for the CT, or train on one of the same CT and preset.
 
         With `wait` the result is returned, and bad input raises InputError; without, None is returned at once and the
@@ -201,10 +151,10 @@ class RegistrationLogic:
             device=device,
         )
 
-        def trained(content: dict[str, Any]) -> TrainedNetwork:
+        def trained(content: dict[str, Any]) -> Trained:
             v = content["validation"] or {}
             errors = (float(v.get(name, "nan")) for name in ("distance_mm", "rotation_deg"))
-            return TrainedNetwork(Path(content["model"]), bool(content["stopped"]), *errors)
+            return Trained(Path(content["model"]), bool(content["stopped"]), *errors)
 
         return self._run(job, prepared, listener, trained, wait)
 

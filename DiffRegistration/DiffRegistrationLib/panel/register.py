@@ -8,8 +8,8 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from ..mrml.job_results import Listener, Registered
 from ..mrml.pose_node import can_undo, moved_since_result, read_result, undo_pose
-from ..mrml.registration_logic import Listener, Registered
 from ..mrml.views import views_in_scene
 from ..mrml.xray_geometry import geometry_or_fault
 from ..worker.messages import Progress

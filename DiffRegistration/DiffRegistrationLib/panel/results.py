@@ -13,8 +13,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..mrml.job_results import Registered
 from ..mrml.pose_node import read_result, registered_cts, report_of
-from ..mrml.registration_logic import Registered
 from ..mrml.views import views_in_scene
 from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write

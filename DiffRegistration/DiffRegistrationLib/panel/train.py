@@ -10,7 +10,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..mrml.error_plot import ErrorPlot
-from ..mrml.registration_logic import Listener, TrainedNetwork
+from ..mrml.job_results import Listener, Trained
 from ..worker.messages import Progress
 from .session import Session, choose, enable, fill, remember, remembered, show_text
 from .words import minutes_and_seconds
@@ -141,7 +141,7 @@ class TrainSection:
         if before and not self._plot.empty:
             self.update()
 
-    def _trained(self, trained: TrainedNetwork) -> None:
+    def _trained(self, trained: Trained) -> None:
         self._session.end()
         words = _("Stopped early. ") if trained.stopped else ""
         if isfinite(trained.distance_mm):
