@@ -93,11 +93,14 @@ class LiveFrames:
         binned = [camera.binned(binning) for camera, binning in zip(cameras, binnings, strict=True)]
         self._views = [(binning, camera, camera.rays()) for binning, camera in zip(binnings, binned, strict=True)]
 
-    def show(self, pose: Float64[np.ndarray, "4 4"], at_once: bool = False) -> None:
-        """Show a pose (world_from_ct), unless it is too soon after the last one and need not be `at_once`."""
+    def show(self, pose: Float64[np.ndarray, "4 4"], at_once: bool = False) -> bool:
+        """Show a pose (world_from_ct), unless it comes too soon after the last one and need not be `at_once`.
+
+        Whether it was shown.
+        """
         began = time.perf_counter()
         if began < self._next and not at_once:
-            return
+            return False
         self._number += 1
         shown = tuple(tuple(map(float, row)) for row in pose)
         centre = rigid.transform_points(pose, [self._projector.ct.centre])[0]
@@ -113,3 +116,4 @@ class LiveFrames:
             self._longest_side //= 2
             self.look_through(self._cameras, self._time)
         self._next = began + max(_LEAST_SECONDS, min(due, _MOST_SECONDS))
+        return True

@@ -57,8 +57,8 @@ class Watching:
         now = time.perf_counter()
         better = similarity >= self._best
         self._best = max(self._best, similarity)
-        if self._frames is not None and (better or now > self._shown + _UNSEEN_SECONDS):
-            self._frames.show(pose)
+        unseen = now > self._shown + _UNSEEN_SECONDS
+        if self._frames is not None and (better or unseen) and self._frames.show(pose):
             self._shown = now
         if now < self._told + _LEAST_SECONDS:
             return
