@@ -27,15 +27,14 @@ from typing import Any
 import numpy as np
 import slicer
 
-from ..registration.starts import START_NAMES
-
 # What is read here is read, and told of its frame of reference, as `fluororeg register` does.
-from ..registration.workflow import _told_apart
+from ..registration.inputs import told_apart
+from ..registration.starts import START_NAMES
 from ..worker.causes import UNUSABLE, as_input_error
 from ..worker.messages import Progress
 from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write
-from ..xray.files.ct_files import _read_volume
+from ..xray.files.ct_files import read_volume
 from ..xray.files.lps import ras_from_index
 from ..xray.files.volume_file import VOLUME_SUFFIXES, is_volume_file
 from ..xray.files.xray_with_geometry import XrayFile
@@ -293,7 +292,7 @@ def _cameras(folder: Path, names: Sequence[Path], xrays: Sequence[Path]) -> dict
 
 def _add_ct(path: Path) -> Any:
     """The CT as a node, read by the engine, which takes tilted and uneven series for what they are."""
-    volume = _read_volume(path, None)
+    volume = read_volume(path, None)
     node = new_node("vtkMRMLScalarVolumeNode", path.name)
     slicer.util.updateVolumeFromArray(node, volume.hounsfield)
     set_ras_from_ijk(node, ras_from_index(volume.lps_from_voxel))
@@ -301,4 +300,4 @@ def _add_ct(path: Path) -> Any:
 
 
 def _add_xray(xray: XrayFile, ct: Path) -> Any:
-    return add_radiograph(_told_apart(xray.read(), xray.path, ct, None), xray.path.name)
+    return add_radiograph(told_apart(xray.read(), xray.path, ct, None), xray.path.name)

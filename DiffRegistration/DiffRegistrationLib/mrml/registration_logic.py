@@ -24,11 +24,9 @@ import slicer
 from jaxtyping import Float32, Float64
 from numpy.typing import ArrayLike
 
+from ..registration.inputs import check_spares
 from ..registration.registration import DEFAULT_SIMILARITY
 from ..registration.starts import START_NAMES
-
-# An X-ray that would be overwritten is refused as the file workflow does.
-from ..registration.workflow import _refuse_overwriting
 from ..worker.causes import UNUSABLE, as_input_error
 from ..worker.client import WorkerClient
 from ..worker.frames import read_frame
@@ -184,7 +182,7 @@ class RegistrationLogic:
         begin = _start(start, ct_node)
         if output is not None:
             read_from = [file for node in nodes if (file := source_file(node)) is not None]
-            _refuse_overwriting(Path(output), [XrayFile(file) for file in read_from])
+            check_spares(Path(output), [XrayFile(file) for file in read_from])
         folder = self._new_folder("register")
         for number, radiograph in enumerate(radiographs):
             write_radiograph(folder, number, _told_apart(radiograph, ct_node))

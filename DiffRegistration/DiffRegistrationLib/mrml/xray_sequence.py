@@ -13,7 +13,6 @@ from jaxtyping import Bool
 
 from ..xray.errors import InputError
 from ..xray.files.c_arm_view import CArmSource
-from ..xray.files.camera_files import read_camera
 from ..xray.files.camera_json import camera_to_json
 from ..xray.files.xray_dicom import is_dicom, is_localizer, read_header
 from ..xray.files.xray_dicom_geometry import c_arm_source
@@ -24,8 +23,7 @@ from ..xray.files.xray_dicom_tags import FrameTags
 from ..xray.files.xray_files import field_of_all, frame_count, image_size, read_xray_frames
 from ..xray.files.xray_pictures import Picture
 from ..xray.files.xray_with_geometry import XrayFile
-from ..xray.geometry import Camera, PinholeCamera
-from ..xray.provenance import Provenance
+from ..xray.geometry import PinholeCamera
 from ..xray.radiograph import Radiograph
 from .attributes import DETECTOR, MASK, PIXELS, ROLE
 from .detector_node import world_from_detector
@@ -55,7 +53,7 @@ def add_xray_sequence(
     node and shows one frame at a time, and its browser. InputError for what cannot be used.
     """
     if isinstance(source, XrayFile):
-        radiographs = _read_frames(source, frames)
+        radiographs = source.read_frames(frames)
         if not radiographs:
             raise InputError(source.path, "no frame was asked for", "Ask for one frame at least.")
         return add_radiograph_sequence(radiographs, range(len(radiographs)) if frames is None else frames, name)
@@ -166,24 +164,6 @@ def _checked(node: Any, frames: Sequence[int] | None) -> list[int]:
                 "Choose a frame that exists; frames count from 0.",
             )
     return chosen
-
-
-def _read_frames(xray_file: XrayFile, frames: Sequence[int] | None) -> tuple[Radiograph, ...]:
-    """Frames of a file as `XrayFile.read` gives one."""
-    camera: Camera | None = None
-    lines: tuple[Provenance, ...] = ()
-    if xray_file.camera is not None:
-        calibrated = read_camera(xray_file.camera, size=image_size(xray_file.path))
-        camera, lines = calibrated.camera, calibrated.provenance
-    radiographs = read_xray_frames(
-        xray_file.path,
-        frames=frames,
-        camera=camera,
-        geometry=xray_file.geometry,
-        mask=xray_file.mask,
-        bone_is_bright=xray_file.bone_is_bright,
-    )
-    return tuple(replace(radiograph, provenance=(*lines, *radiograph.provenance)) for radiograph in radiographs)
 
 
 def _lacks_geometry(path: Path) -> bool:

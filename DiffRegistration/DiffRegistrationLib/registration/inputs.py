@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from jaxtyping import Float64
 from ..pose_network.torch_needed import torch_needed
 from ..xray.ct import CT
 from ..xray.errors import InputError
+from ..xray.files.ct_files import frame_of_reference
 from ..xray.files.transform_files import read_pose
+from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import rigid
 from ..xray.geometry.pixel_grid import all_pixels
 from ..xray.projector import Projector
-from ..xray.radiograph import Radiograph
+from ..xray.provenance import Provenance
+from ..xray.radiograph import Radiograph, WorldFrame
 from .starts import START_NAMES, Start, start_from_pose
 
 # What a trained network's file ends in.
@@ -111,3 +115,24 @@ def check_shared_world(radiographs: Sequence[Radiograph]) -> None:
             f"their cameras speak of different worlds ({', '.join(sorted(worlds))}), so they cannot share one pose",
             "Give camera files in one common frame for all of them, or register them one by one.",
         )
+
+
+def check_spares(output: Path, views: Sequence[XrayFile]) -> None:
+    """InputError where an X-ray is the DRR of an earlier run in `output`, which would be gone after this one."""
+    for view in views:
+        if view.path.parent.resolve() == output.resolve() and re.fullmatch(r"drr-\d+\.nrrd", view.path.name):
+            raise InputError(
+                view.path, "is one of the inputs, which would be overwritten", "Choose another output folder."
+            )
+
+
+def told_apart(radiograph: Radiograph, path: Path, ct: Path, series: str | None) -> Radiograph:
+    """A localizer of another session shares the scanner's axes with the CT, but not where the patient lay."""
+    if radiograph.world != WorldFrame.SCANNER:
+        return radiograph
+    frames = frame_of_reference(path), frame_of_reference(ct, series=series)
+    if None not in frames and frames[0] == frames[1]:
+        line = Provenance("frame of reference", "shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")
+        return replace(radiograph, provenance=(*radiograph.provenance, line))
+    line = Provenance("frame of reference", "not shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")
+    return replace(radiograph, world=WorldFrame.PATIENT, provenance=(*radiograph.provenance, line))

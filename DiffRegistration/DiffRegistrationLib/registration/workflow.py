@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,13 @@ import numpy as np
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write, check_folder_for_writing, written_together
-from ..xray.files.ct_files import frame_of_reference, read_ct
+from ..xray.files.ct_files import read_ct
 from ..xray.files.radiograph_files import write_image
 from ..xray.files.transform_files import write_pose
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.projector import Projector
-from ..xray.provenance import Provenance
-from ..xray.radiograph import Radiograph, WorldFrame
-from .inputs import check_in_view, check_pixels, check_shared_world, start_file
+from ..xray.radiograph import Radiograph
+from .inputs import check_in_view, check_pixels, check_shared_world, check_spares, start_file, told_apart
 from .registration import DEFAULT_SIMILARITY, Watch, register
 from .result import RegistrationResult
 from .similarity import SIMILARITIES
@@ -51,10 +48,10 @@ def register_files(
         raise InputError(f"similarity {similarity!r}", "is not known", f"Use one of {', '.join(SIMILARITIES)}.")
     file = None if start in START_NAMES else start_file(start)
     check_folder_for_writing(output)
-    _refuse_overwriting(output, views)
+    check_spares(output, views)
     radiographs = [view.read() for view in views]
     loaded = read_ct(ct, series=series)
-    radiographs = [_told_apart(r, view.path, ct, series) for r, view in zip(radiographs, views, strict=True)]
+    radiographs = [told_apart(r, view.path, ct, series) for r, view in zip(radiographs, views, strict=True)]
     check_shared_world(radiographs)
     chosen = file.start(loaded, radiographs) if file else start_from_name(start, loaded, radiographs)
     projector = Projector(loaded)
@@ -64,27 +61,6 @@ def register_files(
     result = register(projector, radiographs, chosen, similarity=similarity, watch=watch)
     write_result(output, loaded, radiographs, result, network=file.network if file else None)
     return result
-
-
-def _refuse_overwriting(output: Path, views: Sequence[XrayFile]) -> None:
-    """An X-ray that is the DRR of an earlier run would be gone after this one."""
-    for view in views:
-        if view.path.parent.resolve() == output.resolve() and re.fullmatch(r"drr-\d+\.nrrd", view.path.name):
-            raise InputError(
-                view.path, "is one of the inputs, which would be overwritten", "Choose another output folder."
-            )
-
-
-def _told_apart(radiograph: Radiograph, path: Path, ct: Path, series: str | None) -> Radiograph:
-    """A localizer of another session shares the scanner's axes with the CT, but not where the patient lay."""
-    if radiograph.world != WorldFrame.SCANNER:
-        return radiograph
-    frames = frame_of_reference(path), frame_of_reference(ct, series=series)
-    if None not in frames and frames[0] == frames[1]:
-        line = Provenance("frame of reference", "shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")
-        return replace(radiograph, provenance=(*radiograph.provenance, line))
-    line = Provenance("frame of reference", "not shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")
-    return replace(radiograph, world=WorldFrame.PATIENT, provenance=(*radiograph.provenance, line))
 
 
 def result_as_dict(result: RegistrationResult) -> dict[str, Any]:

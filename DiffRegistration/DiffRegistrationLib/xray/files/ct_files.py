@@ -24,7 +24,7 @@ def read_ct(path: str | Path, *, series: str | None = None, labels: str | Path |
     right-angled even grid, which the provenance tells. InputError says what cannot be used and what to do.
     """
     path = Path(path)
-    volume = _read_volume(path, series)
+    volume = read_volume(path, series)
     check_hounsfield(volume.hounsfield, path)
     ct = CT.from_hounsfield(volume.hounsfield, ras_from_index(volume.lps_from_voxel), provenance=volume.provenance)
     if labels is None:
@@ -48,7 +48,8 @@ def frame_of_reference(path: str | Path, *, series: str | None = None) -> str | 
     return str(header.get("FrameOfReferenceUID") or "") or None
 
 
-def _read_volume(path: Path, series: str | None) -> HounsfieldVolume:
+def read_volume(path: Path, series: str | None) -> HounsfieldVolume:
+    """Hounsfield units as a file or folder has them, on a right-angled grid. InputError as `read_ct`."""
     if path.is_dir():
         return read_dicom_folder(path, series)
     if not path.is_file():

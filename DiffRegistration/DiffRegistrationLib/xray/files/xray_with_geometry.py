@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ..provenance import Provenance
 from ..radiograph import Radiograph
 from .c_arm_geometry import CArmGeometry
 from .camera_files import read_camera
-from .xray_files import image_size, read_xray
+from .xray_files import image_size, read_xray_frames
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,21 @@ class XrayFile:
 
     def read(self) -> Radiograph:
         """The radiograph, its camera from the camera file if there is one. InputError for what cannot be used."""
+        return self.read_frames([self.frame])[0]
+
+    def read_frames(self, frames: Sequence[int] | None) -> tuple[Radiograph, ...]:
+        """These frames, or all of them (None), as `read` gives one."""
         camera: Camera | None = None
         lines: tuple[Provenance, ...] = ()
         if self.camera is not None:
             calibrated = read_camera(self.camera, size=image_size(self.path))
             camera, lines = calibrated.camera, calibrated.provenance
-        radiograph = read_xray(
+        radiographs = read_xray_frames(
             self.path,
+            frames=frames,
             camera=camera,
             geometry=self.geometry,
-            frame=self.frame,
             mask=self.mask,
             bone_is_bright=self.bone_is_bright,
         )
-        return replace(radiograph, provenance=(*lines, *radiograph.provenance))
+        return tuple(replace(one, provenance=(*lines, *one.provenance)) for one in radiographs)
