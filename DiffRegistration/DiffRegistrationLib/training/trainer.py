@@ -123,9 +123,6 @@ class Trainer:
             self.networks.load_state_dict(state.weights)
             self.averaged.load_state_dict(state.averaged)
             self._optimiser.load_state_dict(dict(state.optimiser))
-        self._wrapped: nn.Module = self.networks
-        if self.workers.count > 1:
-            self._wrapped = nn.parallel.DistributedDataParallel(self.networks)
 
     def train(
         self,
@@ -144,6 +141,7 @@ class Trainer:
         saved = told = judged = began
         first_step, loss_average = self.state.step, None
         self.networks.train()
+        networks = self.workers.together(self.networks)
         while True:
             now = time.perf_counter()
             seconds, stop = self.workers.agreed([before + now - began, float(stopped())])
@@ -151,7 +149,7 @@ class Trainer:
             self.state.seconds = seconds
             if part >= 1 or stop:
                 break
-            loss = self._step(part)
+            loss = self._step(networks, part)
             loss_average = loss if loss_average is None else 0.95 * loss_average + 0.05 * loss
             if not self.workers.is_first:
                 continue
@@ -176,8 +174,8 @@ class Trainer:
             save(self._kept())
         return progress
 
-    def _step(self, part: float) -> float:
-        """One step of Adam; the loss of this process's share."""
+    def _step(self, networks: nn.Module, part: float) -> float:
+        """One step of Adam through `networks`, which every process has; the loss of this process's share."""
         ease = max(0.0, 1 - part / _PLAIN_UNTIL)
         batches = [i.batch(self.state.step, self._recipe.batch, self._part, ease) for i in self._images]
         rate = self._recipe.learning_rate * _pace(part, self._recipe.warm_up)
@@ -185,7 +183,7 @@ class Trainer:
             group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
         with autocast(self.device):
-            estimates = self._wrapped([(batch.attenuation, batch.mask) for batch in batches])
+            estimates = networks([(batch.attenuation, batch.mask) for batch in batches])
         loss = torch.stack([self._loss(n, *both) for n, both in enumerate(zip(estimates, batches, strict=True))]).sum()
         loss.backward()
         nn.utils.clip_grad_norm_(self.networks.parameters(), _LONGEST_GRADIENT)

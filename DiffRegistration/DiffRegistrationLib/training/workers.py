@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import distributed
+from torch import distributed, nn
 
 from ..xray.errors import InputError
 
@@ -43,6 +44,10 @@ class Workers:
         distributed.broadcast(tensor, 0)
         return tensor.tolist()
 
+    def together(self, networks: nn.Module) -> nn.Module:
+        """The same networks, whose gradients are the mean over all processes."""
+        return networks if self.count == 1 else nn.parallel.DistributedDataParallel(networks)
+
 
 @contextmanager
 def workers(device: torch.device) -> Iterator[Workers]:
@@ -56,3 +61,5 @@ def workers(device: torch.device) -> Iterator[Workers]:
         yield Workers(distributed.get_rank(), count)
     finally:
         distributed.destroy_process_group()
+        # The threads of gloo end with the last object that holds the group; at Python's end they would abort it.
+        gc.collect()
