@@ -170,7 +170,7 @@ def test_what_cannot_be_trained_is_refused(
 def test_a_lack_of_memory_says_what_was_asked_for_and_what_to_lower(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trainer, "_step", lambda self, part: float(torch.empty(10**13).sum()))
+    monkeypatch.setattr(Trainer, "_step", lambda *_: float(torch.empty(10**13).sum()))
     with pytest.raises(InputError, match=r"40000000000000 bytes.*--batch"):
         train(head(), tmp_path / "head.pt", preset=PRESET, recipe=SMALL, budget=Budget(steps=1))
     assert not (tmp_path / "head.pt").exists()
