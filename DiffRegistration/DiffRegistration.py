@@ -39,6 +39,7 @@ class DiffRegistration(ScriptedLoadableModule):
             "Fum et al.: Medical Physics 2024, doi 10.1002/mp.17349."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", registerLayouts)
 
 
 def registerSampleData():
@@ -47,6 +48,15 @@ def registerSampleData():
 
     resources = Path(__file__).parent / "Resources"
     register_sample_data(resources / "Icons", resources / "requirements.txt")
+
+
+def registerLayouts():
+    """Have Slicer know the layouts of X-rays, which a saved scene may ask for before the module is opened."""
+    from DiffRegistrationLib.mrml.xray_layouts import tell_of_layouts
+
+    manager = slicer.app.layoutManager()
+    if manager is not None:
+        tell_of_layouts(manager.layoutLogic().GetLayoutNode())
 
 
 class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -58,6 +68,8 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self.panel = None
         self.packagesUI = None
+        # Whether a scene came or went that the panel does not show yet.
+        self.sceneIsNew = False
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
@@ -66,6 +78,7 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneChanged)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneChanged)
+        self.addObserver(scene, scene.EndBatchProcessEvent, self.onNodeAddedOrRemoved)
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeAddedOrRemoved)
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAddedOrRemoved)
@@ -96,6 +109,9 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         install = self.logic.installRequirements
         self.panel = Panel(self.layout, self.loadSection, self.logic.engine, install)
         self.panel.use(self.logic.getParameterNode())
+        # Made anew, or after an installation, it is looked at already.
+        if slicer.util.selectedModule() == self.moduleName:
+            self.panel.enter()
 
     def loadSection(self, name):
         """The widget of a section's Designer file."""
@@ -121,8 +137,8 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.panel.scene_closes()
 
     def onSceneChanged(self, caller=None, event=None):
-        if self.panel is not None and not slicer.mrmlScene.IsBatchProcessing():
-            self.panel.use(self.logic.getParameterNode())
+        self.sceneIsNew = True
+        self.onNodeAddedOrRemoved()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node):
@@ -130,7 +146,13 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.panel.node_goes(node)
 
     def onNodeAddedOrRemoved(self, caller=None, event=None):
-        if self.panel is not None and not slicer.mrmlScene.IsBatchProcessing():
+        # A scene that replaces another one closes and comes within one batch.
+        if self.panel is None or slicer.mrmlScene.IsBatchProcessing():
+            return
+        if self.sceneIsNew:
+            self.sceneIsNew = False
+            self.panel.use(self.logic.getParameterNode())
+        else:
             self.panel.node_came_or_went()
 
 

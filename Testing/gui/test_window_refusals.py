@@ -62,7 +62,7 @@ def put_under(ct: Any, matrix: np.ndarray | None) -> Any:
 
 def worker_of(panel: Any) -> psutil.Process:
     (worker,) = psutil.Process().children()
-    assert worker.pid == panel.session.logic._worker.pid
+    assert worker.pid == panel.session.logic._runner.worker.pid
     return worker
 
 
@@ -332,7 +332,7 @@ def test_a_worker_that_gives_no_sign_of_life_is_ended_and_told(panel: Any) -> No
     patient(panel, 180.0, 90.0)
     with refused(panel, "gave no sign of life for", "Start it again"):
         start_registering(panel)
-        panel.session.logic._worker._silence_seconds = 0.8
+        panel.session.logic._runner.worker._silence_seconds = 0.8
         worker = worker_of(panel)
         worker.suspend()
     assert not worker.is_running()
@@ -372,7 +372,7 @@ def test_a_full_disk_is_told_and_nothing_is_left_on_it(panel: Any, tmp_path: Pat
     site.mkdir()
     (site / "sitecustomize.py").write_text(FULL_DISK, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(site), "FULL_DISK": str(full)}
-    panel.session.logic._worker._environment = environment
+    panel.session.logic._runner.worker._environment = environment
     panel.results.ui.outputPath.currentPath = str(full)
     with refused(panel, str(full), "No space left on device", "space left on the disk"):
         register(panel)

@@ -18,7 +18,6 @@ from DiffRegistrationLib.mrml.xray_node import (
     add_xray,
     camera_of,
     geometry_of,
-    is_xray,
     pixels_of,
     radiograph_from_node,
     set_camera,
@@ -117,7 +116,6 @@ def test_what_is_no_x_ray_is_refused_with_a_remedy_and_the_scene_stays_as_it_was
     }
     unchanged()
     for problem, node in nodes.items():
-        assert not is_xray(node)
         for use in (
             radiograph_from_node,
             camera_of,
@@ -197,12 +195,6 @@ def test_one_node_is_never_ct_and_x_ray(scene: Any, unchanged: Callable) -> None
     with pytest.raises(InputError, match="a single image was expected"):
         radiograph_from_node(ct)
     assert unchanged()
-
-
-def test_which_nodes_are_x_rays(scene: Any) -> None:
-    node = add_radiograph(radiograph())
-    assert is_xray(node) and is_xray(volume(counts()[None]))
-    assert not is_xray(show_drr(node, picture())) and not is_xray(node.GetNodeReference(MASK))
 
 
 def test_the_file_of_an_image_that_another_reader_loaded_is_known(scene: Any, tmp_path: Path) -> None:

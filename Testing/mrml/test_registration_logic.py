@@ -14,12 +14,14 @@ import psutil
 import pytest
 import slicer
 from DiffRegistrationLib.mrml import registration_logic
+from DiffRegistrationLib.mrml.attributes import SESSION
 from DiffRegistrationLib.mrml.ct_node import world_from_ct
 from DiffRegistrationLib.mrml.drr_node import drr_of, show_drr
 from DiffRegistrationLib.mrml.given_geometry import use_camera_file
 from DiffRegistrationLib.mrml.job_results import Listener
 from DiffRegistrationLib.mrml.pose_node import read_result, report_of, undo_pose
 from DiffRegistrationLib.mrml.registration_logic import RegistrationLogic
+from DiffRegistrationLib.mrml.sequence_items import set_attribute
 from DiffRegistrationLib.mrml.xray_node import add_radiograph
 from DiffRegistrationLib.mrml.xray_sequence import add_radiograph_sequence, add_xray_file, browser_of
 from DiffRegistrationLib.registration.result import RegistrationResult
@@ -198,17 +200,20 @@ def test_a_network_that_nodes_trained_registers_nodes_and_files_alike(
     assert found is not None and "network" in found.summary.start
 
 
-@pytest.mark.parametrize("from_file", [True, False])
+@pytest.mark.parametrize("session", ["session", "another session", None, "a NRRD file, which tells none"])
 def test_a_localizer_lies_in_the_frame_of_a_ct_only_where_that_is_said(
-    logic: RegistrationLogic, tmp_path: Path, from_file: bool
+    logic: RegistrationLogic, tmp_path: Path, session: str | None
 ) -> None:
-    ct = loaded(write_case(tmp_path).ct) if from_file else head_node()
+    of_file = session is not None and "NRRD" in session
+    ct = loaded(write_case(tmp_path).ct) if of_file else head_node()
     plain = seen()
     xray = add_radiograph(Radiograph(plain.attenuation, plain.mask, plain.camera, (), WorldFrame.SCANNER))
+    set_attribute(xray, SESSION, "session")
+    if not of_file:
+        set_attribute(ct, SESSION, session)
     found = logic.register(ct, [xray])
     assert found is not None
-    # A NRRD says nothing of its session, as for `fluororeg register`.
-    assert found.summary.start.startswith("C-arm angles" if from_file else "shared frame of CT and X-ray")
+    assert found.summary.start.startswith("shared frame of CT and X-ray" if session == "session" else "C-arm angles")
 
 
 def test_the_drr_is_the_projector_s_and_lies_on_the_x_ray(logic: RegistrationLogic) -> None:

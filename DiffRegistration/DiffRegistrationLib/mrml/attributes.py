@@ -20,6 +20,9 @@ VIEW = PREFIX + "View"
 # What a node that we made is for, so that selectors can leave it out.
 ROLE = PREFIX + "Role"
 
+# The session (digest of the frame of reference) in whose axes a localizer was taken.
+SESSION = PREFIX + "Session"
+
 # On a pose node: what a registration found.
 RESULT_POSE = PREFIX + "ResultPose"
 VERDICT = PREFIX + "Verdict"
@@ -39,6 +42,8 @@ DETECTOR = PREFIX + "Detector"
 BEAM = PREFIX + "Beam"
 DRR = PREFIX + "DRR"
 OVERLAY = PREFIX + "Overlay"
+# From a view of a registration to itself, which tells it from its clones.
+SELF = PREFIX + "Self"
 # Back from such a node to the one that it belongs to, which tells it from that of a clone's original.
 OWNER = PREFIX + "Owner"
 # References from a CT to its pose node and to the sequence of its poses.

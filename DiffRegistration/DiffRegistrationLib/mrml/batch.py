@@ -28,7 +28,6 @@ import numpy as np
 import slicer
 
 # What is read here is read, and told of its frame of reference, as `fluororeg register` does.
-from ..registration.inputs import told_apart
 from ..registration.starts import START_NAMES
 from ..worker.causes import UNUSABLE, as_input_error
 from ..worker.messages import Progress
@@ -41,8 +40,9 @@ from ..xray.files.xray_with_geometry import XrayFile
 from .job_results import Listener
 from .registration_logic import RegistrationLogic
 from .registration_summary import RegistrationSummary
+from .scanner_session import note_session
 from .scene import new_node, set_ras_from_ijk
-from .xray_node import add_radiograph
+from .xray_node import add_xray
 
 TABLE = "results.csv"
 HEADING = (
@@ -170,7 +170,7 @@ class Batch:
         names = [patient.ct.name, *(xray.path.name for xray in patient.xrays)]
         self._say(f"{place}reading {', '.join(names)}")
         ct = _add_ct(patient.ct)
-        xrays = [_add_xray(xray, patient.ct) for xray in patient.xrays]
+        xrays = [add_xray(xray, xray.path.name) for xray in patient.xrays]
         told = ""
 
         def progressed(progress: Progress) -> None:
@@ -296,8 +296,5 @@ def _add_ct(path: Path) -> Any:
     node = new_node("vtkMRMLScalarVolumeNode", path.name)
     slicer.util.updateVolumeFromArray(node, volume.hounsfield)
     set_ras_from_ijk(node, ras_from_index(volume.lps_from_voxel))
+    note_session(node, path)
     return node
-
-
-def _add_xray(xray: XrayFile, ct: Path) -> Any:
-    return add_radiograph(told_apart(xray.read(), xray.path, ct, None), xray.path.name)

@@ -42,6 +42,12 @@ class PreparedCT:
         return self._ct.done() and self._ct.exception() is not None
 
     @property
+    def busy(self) -> bool:
+        """Whether its thread has something to make."""
+        made = (self._ct, self._written, self._projector, *self._levels.values())
+        return any(future is not None and not future.done() for future in made)
+
+    @property
     def written(self) -> Future[Path]:
         """The CT's file, for `job_files.read_ct`; written again where that failed, or where it was removed."""
         before = self._written

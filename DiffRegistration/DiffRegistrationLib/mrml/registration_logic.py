@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,37 +21,35 @@ import slicer
 from jaxtyping import Float32, Float64
 from numpy.typing import ArrayLike
 
-from ..registration.inputs import check_spares
+from ..registration.inputs import check_spares, told_apart
 from ..registration.registration import DEFAULT_SIMILARITY
 from ..registration.starts import START_NAMES
-from ..worker.causes import UNUSABLE, as_input_error
 from ..worker.client import WorkerClient
 from ..worker.frames import read_frame
-from ..worker.job import Job, PreviewJob, RegisterJob, TrackJob, TrainJob
+from ..worker.job import PreviewJob, RegisterJob, TrackJob, TrainJob
 from ..worker.job_files import write_radiograph
-from ..worker.messages import Ended, Failure, Finished, Frame, Message, Progress, Ready
+from ..worker.messages import Ready
 from ..xray.errors import InputError
-from ..xray.files.ct_files import frame_of_reference
 from ..xray.files.rigid_values import rigid_from_file
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import Camera
-from ..xray.provenance import Provenance
-from ..xray.radiograph import Radiograph, WorldFrame
+from ..xray.radiograph import Radiograph
 from .ct_node import state_of, take_ct, world_from_ct
 from .drr_node import show_drr
 from .job_results import Listener, Registered, Tracked, Trained
+from .job_runner import JobRunner
 from .pose_node import PoseRecord, pose_sequence, put_under_pose, write_result
 from .prepared_ct import PreparedCT
 from .registration_summary import RegistrationSummary
-from .xray_node import camera_of, radiograph_from_node, source_file
-from .xray_sequence import browser_of, index_values_of, radiographs_of
+from .scanner_session import session_of
+from .taken_xray import take_xray
+from .xray_node import camera_of, source_file
+from .xray_sequence import browser_of, index_values_of, take_frames
 
 # Where the CT lies now, as a start beside those of `registration.starts`.
 CURRENT = "current"
 # What the folders with CTs for the worker begin with.
 _CT_KIND = "ct"
-# How long waiting sleeps between two looks at the worker.
-_LOOK_AGAIN_SECONDS = 0.02
 
 # A name, a file, or a pose (4×4 world_from_ct, RAS mm).
 GivenStart = str | Path | ArrayLike
@@ -62,15 +57,6 @@ GivenStart = str | Path | ArrayLike
 
 def _ignore(*_: Any) -> None:
     return None
-
-
-@dataclass(frozen=True, eq=False)
-class _Pending:
-    """A job that is not over; `apply` makes a result of what the worker says at its end."""
-
-    job: Job
-    listener: Listener
-    apply: Callable[[dict[str, Any]], Any]
 
 
 class RegistrationLogic:
@@ -86,23 +72,27 @@ class RegistrationLogic:
     """
 
     def __init__(self, worker: WorkerClient | None = None) -> None:
-        self._worker = worker or WorkerClient()
-        self._pending: dict[str, _Pending] = {}
+        self._runner = JobRunner(worker or WorkerClient(), over=self._remove_old_cts)
         self._folder: Path | None = None
         self._remove_folder: Callable[[], Any] = _ignore
-        # The newest CT, for the worker and for DRRs from here, and the thread that makes it ready.
+        # The newest CT, for the worker and for DRRs from here, and the thread that makes inputs ready.
         self._prepared: tuple[tuple[Any, ...], PreparedCT] | None = None
         self._thread: ThreadPoolExecutor | None = None
-        # Jobs whose CT is not on disk yet, and what the worker said that was not applied yet.
-        self._waiting: deque[tuple[Job, Future[Path]]] = deque()
-        self._heard: deque[Message] = deque()
-        self.engine: Ready | None = None
-        """What the worker said of its packages and its device."""
+
+    @property
+    def engine(self) -> Ready | None:
+        """What the worker said of its packages and its device; None before it did."""
+        return self._runner.engine
 
     @property
     def busy(self) -> bool:
         """Whether a job runs or waits."""
-        return bool(self._pending)
+        return bool(self._runner.jobs)
+
+    @property
+    def preparing(self) -> bool:
+        """Whether a thread of this process makes inputs ready."""
+        return self._runner.waiting or (self._prepared is not None and self._prepared[1].busy)
 
     def preview(
         self,
@@ -121,7 +111,7 @@ class RegistrationLogic:
         folder = self._new_folder("preview")
         out = folder / "views.png" if picture is None else Path(picture).absolute()
         job = PreviewJob(folder=folder, ct_folder=prepared.folder, out=out, preset=preset)
-        return self._run(job, prepared, listener, lambda content: Path(content["views"]), wait)
+        return self._runner.run(job, prepared.written, listener, lambda content: Path(content["views"]), wait)
 
     def train(
         self,
@@ -154,7 +144,7 @@ class RegistrationLogic:
             errors = (float(v.get(name, "nan")) for name in ("distance_mm", "rotation_deg"))
             return Trained(Path(content["model"]), bool(content["stopped"]), *errors)
 
-        return self._run(job, prepared, listener, trained, wait)
+        return self._runner.run(job, prepared.written, listener, trained, wait)
 
     def register(
         self,
@@ -175,8 +165,8 @@ class RegistrationLogic:
         InputError; without, None is returned at once and the listener is told.
         """
         nodes = list(xray_nodes)
-        radiographs = [radiograph_from_node(node) for node in nodes]
-        if not radiographs:
+        taken = [take_xray(node) for node in nodes]
+        if not taken:
             raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
         prepared = self._made_ready(ct_node)
         begin = _start(start, ct_node)
@@ -184,8 +174,8 @@ class RegistrationLogic:
             read_from = [file for node in nodes if (file := source_file(node)) is not None]
             check_spares(Path(output), [XrayFile(file) for file in read_from])
         folder = self._new_folder("register")
-        for number, radiograph in enumerate(radiographs):
-            write_radiograph(folder, number, _told_apart(radiograph, ct_node))
+        views = [lambda one=one: [one.radiograph()] for one in taken]
+        written = self._write_inputs(prepared, folder, views, nodes, ct_node)
         target = Path(output).absolute() if output is not None else folder / "result"
         job = RegisterJob(
             folder=folder,
@@ -209,7 +199,7 @@ class RegistrationLogic:
                         show_drr(node, image)
             return Registered(summary, transform, target, ct_node.GetName(), len(nodes))
 
-        return self._run(job, prepared, listener, registered, wait)
+        return self._runner.run(job, written, listener, registered, wait)
 
     def track(
         self,
@@ -230,17 +220,16 @@ class RegistrationLogic:
         nodes = list(xray_nodes)
         if not nodes:
             raise InputError("X-rays", "none was given", "Give at least one X-ray sequence.")
-        views = [radiographs_of(node, frames) for node in nodes]
-        if len({len(view) for view in views}) > 1:
-            lengths = ", ".join(str(len(view)) for view in views)
-            raise InputError("X-rays", f"their sequences have {lengths} frames", "Give the frames that all have.")
         numbers = index_values_of(nodes[0], frames)
+        lengths = [len(index_values_of(node, frames)) for node in nodes]
+        if len(set(lengths)) > 1:
+            counts = ", ".join(str(length) for length in lengths)
+            raise InputError("X-rays", f"their sequences have {counts} frames", "Give the frames that all have.")
+        views = [take_frames(node, frames) for node in nodes]
         prepared = self._made_ready(ct_node)
         begin = _start(start, ct_node)
         folder = self._new_folder("track")
-        for time_index, radiographs in enumerate(zip(*views, strict=True)):
-            for view, radiograph in enumerate(radiographs):
-                write_radiograph(folder, time_index * len(views) + view, _told_apart(radiograph, ct_node))
+        written = self._write_inputs(prepared, folder, views, nodes, ct_node)
         job = TrackJob(
             folder=folder,
             ct_folder=prepared.folder,
@@ -263,7 +252,7 @@ class RegistrationLogic:
             _sequence, used = pose_sequence(ct_node, records, numbers[: len(records)], slider)
             return Tracked(records, ct_node.GetParentTransformNode(), used)
 
-        return self._run(job, prepared, listener, tracked, wait)
+        return self._runner.run(job, written, listener, tracked, wait)
 
     def compute_drr(
         self,
@@ -293,25 +282,19 @@ class RegistrationLogic:
 
     def stop_and_keep(self) -> None:
         """Have a training or tracking end now and keep what there is. InputError while it has not begun."""
-        if self._waiting:
-            raise InputError(f"{self._waiting[0][0].kind} job", "has not begun yet", "Wait a moment, or cancel it.")
-        self._worker.stop()
+        self._runner.stop_and_keep()
 
     def cancel(self) -> None:
         """End all jobs now, within two seconds; the scene stays as it was, and no listener is told."""
-        self._worker.cancel()
-        self._waiting.clear()
-        folders = [pending.job.folder for pending in self._pending.values()]
-        self._pending.clear()
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        self._remove_old_cts()
+        self._runner.cancel()
+
+    def poll(self) -> None:
+        """Apply what the worker has said since the last call; of several DRRs of a view only the newest."""
+        self._runner.poll()
 
     def close(self) -> None:
         """End the worker, and remove its temporary files; for the end of a program or window."""
-        self._pending.clear()
-        self._waiting.clear()
-        self._worker.close()
+        self._runner.close()
         if self._thread is not None:
             # What it writes would come after all was removed.
             self._thread.shutdown(cancel_futures=True)
@@ -326,111 +309,27 @@ class RegistrationLogic:
     ) -> None:
         self.close()
 
-    def poll(self) -> None:
-        """Apply what the worker has said since the last call; of several DRRs of a view only the newest."""
-        self._hand_over()
-        self._heard.extend(self._worker.poll())
-        newest = {(m.job, m.view): m for m in self._heard if isinstance(m, Frame)}
-        # What a listener raises must not lose the messages after it.
-        while self._heard:
-            message = self._heard.popleft()
-            if not isinstance(message, Frame) or newest.get((message.job, message.view)) is message:
-                self._apply(message)
-
-    def _apply(self, message: Message) -> None:
-        if isinstance(message, Ready):
-            self.engine = message
-            return
-        pending = self._pending.get(getattr(message, "job", ""))
-        if pending is None:
-            return
-        if isinstance(message, Progress):
-            pending.listener.progressed(message)
-        elif isinstance(message, Frame):
-            drr = read_frame(message.path)
-            if drr is not None:
-                pending.listener.frame_came(message.view, drr, message.pose)
-        elif isinstance(message, Finished):
-            self._finish(pending, message.content)
-        elif isinstance(message, Failure):
-            self._forget(pending)
-            pending.listener.refused(message.as_error())
-        elif isinstance(message, Ended):
-            self._forget(pending)
-            pending.listener.refused(_cancelled(pending.job))
-
-    def _hand_over(self) -> None:
-        """Give the worker the jobs whose CT is on disk by now."""
-        while self._waiting and self._waiting[0][1].done():
-            job, written = self._waiting.popleft()
-            pending = self._pending[job.id]
-            try:
-                written.result()
-            except Exception as error:
-                self._refuse(pending, error)
-            else:
-                self._worker.submit(job)
-
-    def _finish(self, pending: _Pending, content: dict[str, Any]) -> None:
-        try:
-            result = pending.apply(content)
-        except Exception as error:
-            self._refuse(pending, error)
-        else:
-            self._forget(pending)
-            pending.listener.finished(result)
-
-    def _refuse(self, pending: _Pending, error: Exception) -> None:
-        """Tell the listener of an error on this side; the program's own fault is raised, but leaves nobody waiting."""
-        self._forget(pending)
-        if isinstance(error, UNUSABLE):
-            pending.listener.refused(as_input_error(error))
-            return
-        remedy = "Report this as a fault of the program."
-        pending.listener.refused(InputError(f"{pending.job.kind} job", f"failed here: {error!r}", remedy))
-        raise error
-
-    def _forget(self, pending: _Pending) -> None:
-        """Take a job that is over from the list, and its inputs from the disk."""
-        self._pending.pop(pending.job.id, None)
-        _remove_inputs(pending.job)
-        self._remove_old_cts()
-
-    def _run(
+    def _write_inputs(
         self,
-        job: Job,
         prepared: PreparedCT,
-        listener: Listener | None,
-        apply: Callable[[dict[str, Any]], Any],
-        wait: bool,
-    ) -> Any:
-        told = listener or Listener()
-        self._waiting.append((job, prepared.written))
-        if not wait:
-            self._pending[job.id] = _Pending(job, told, apply)
-            self._hand_over()
-            return None
-        ended: list[Any] = []
-        self._pending[job.id] = _Pending(
-            job, Listener(told.progressed, told.frame_came, ended.append, ended.append), apply
-        )
-        try:
-            self.poll()
-            while not ended:
-                if job.id not in self._pending:
-                    raise _cancelled(job)
-                time.sleep(_LOOK_AGAIN_SECONDS)
-                self.poll()
-        except BaseException:
-            # Such as Ctrl-C: nobody waits for this job any more.
-            if job.id in self._pending:
-                self.cancel()
-            raise
-        if isinstance(ended[0], InputError):
-            told.refused(ended[0])
-            raise ended[0]
-        told.finished(ended[0])
-        return ended[0]
+        folder: Path,
+        views: Sequence[Callable[[], list[Radiograph]]],
+        nodes: Sequence[Any],
+        ct_node: Any,
+    ) -> Future[None]:
+        """Have the radiographs of all views (those of one time side by side) written, after the CT."""
+        of_ct, sessions = session_of(ct_node), [session_of(node) for node in nodes]
+        ct_written = prepared.written
+
+        def write() -> None:
+            ct_written.result()
+            for view, (make, session) in enumerate(zip(views, sessions, strict=True)):
+                for time_index, radiograph in enumerate(make()):
+                    number = time_index * len(views) + view
+                    write_radiograph(folder, number, told_apart(radiograph, session, of_ct))
+
+        assert self._thread is not None
+        return self._thread.submit(write)
 
     def _made_ready(self, ct_node: Any) -> PreparedCT:
         """The CT for a job. InputError where it lies where no pose can take it."""
@@ -459,7 +358,7 @@ class RegistrationLogic:
 
     def _remove_old_cts(self) -> None:
         """Remove the CTs on disk that neither the next job nor one that runs or waits needs."""
-        needed = {pending.job.ct_folder for pending in self._pending.values()}
+        needed = {job.ct_folder for job in self._runner.jobs}
         if self._prepared is not None:
             needed.add(self._prepared[1].folder)
         for folder in self._folder.glob(f"{_CT_KIND}-*") if self._folder is not None else ():
@@ -470,7 +369,7 @@ class RegistrationLogic:
         if self._folder is None or not self._folder.exists():
             self._folder = Path(tempfile.mkdtemp(prefix="fluororeg-"))
             # For programs that end, or lose this object, without `close`. There is no job before there is a folder.
-            self._remove_folder = weakref.finalize(self, _end, self._worker, self._folder)
+            self._remove_folder = weakref.finalize(self, _end, self._runner.worker, self._folder)
         return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self._folder))
 
 
@@ -490,17 +389,6 @@ def _start(start: GivenStart, ct_node: Any) -> str | tuple[tuple[float, ...], ..
     return tuple(tuple(float(x) for x in row) for row in pose)
 
 
-def _told_apart(radiograph: Radiograph, ct_node: Any) -> Radiograph:
-    """As the file workflow does: a CT whose file tells no frame of reference need not share a localizer's."""
-    storage = ct_node.GetStorageNode()
-    if radiograph.world != WorldFrame.SCANNER or storage is None or not storage.GetFileName():
-        return radiograph
-    if frame_of_reference(storage.GetFullNameFromFileName()) is not None:
-        return radiograph
-    line = Provenance("frame of reference", "not shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")
-    return replace(radiograph, world=WorldFrame.PATIENT, provenance=(*radiograph.provenance, line))
-
-
 def _in_scene(node: Any) -> bool:
     """Whether this very node is in the scene; after a change of scene another one may have its id."""
     return node is not None and bool(slicer.mrmlScene.IsNodePresent(node))
@@ -515,19 +403,3 @@ def _end(worker: WorkerClient, folder: Path) -> None:
     """End the worker, and only then remove what it may be writing to."""
     worker.close()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _cancelled(job: Job) -> InputError:
-    return InputError(f"{job.kind} job", "was cancelled", "Start it again.")
-
-
-def _remove_inputs(job: Job) -> None:
-    """Empty a job's folder but for the results that lie in it."""
-    results = getattr(job, "out", None)
-    for path in job.folder.glob("*"):
-        if path.is_dir() and path != results:
-            shutil.rmtree(path, ignore_errors=True)
-        elif path != results:
-            path.unlink(missing_ok=True)
-    with suppress(OSError):
-        job.folder.rmdir()

@@ -7,15 +7,15 @@ from typing import Any
 import slicer
 
 from ..xray.errors import InputError
-from .attributes import VIEW
+from .attributes import SELF, VIEW
 from .sequence_items import set_attribute
-from .xray_node import check_xray, is_xray
+from .xray_pixels import check_xray, is_ours
 
 
 def views_in_scene() -> list[Any]:
-    """X-ray nodes that are views, the first one first."""
+    """X-ray nodes that are views, the first one first; a clone of a view is none before it is made one."""
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode", slicer.mrmlScene)
-    views = [node for node in nodes if node.GetAttribute(VIEW) is not None]
+    views = [node for node in nodes if _is_view(node)]
     return sorted(views, key=lambda node: int(node.GetAttribute(VIEW)))
 
 
@@ -25,17 +25,23 @@ def add_view(node: Any, *, other_than: Any = None) -> None:
         raise InputError(
             node.GetName(), "is the CT: one volume cannot be both", "Choose the X-ray, a volume of one slice."
         )
-    check_xray(node)
-    if not is_xray(node):
+    if is_ours(node):
         raise InputError(
             node.GetName(), "was computed from a CT, or is the mask of an X-ray", "Choose the X-ray itself."
         )
-    if node.GetAttribute(VIEW) is None:
+    check_xray(node)
+    if not _is_view(node):
         views = views_in_scene()
         # Of a sequence every frame is told, as showing another one replaces the node's attributes.
         set_attribute(node, VIEW, str(int(views[-1].GetAttribute(VIEW)) + 1 if views else 1))
+        node.SetNodeReferenceID(SELF, node.GetID())
 
 
 def remove_view(node: Any) -> None:
     """Take an X-ray node out of the views; it stays in the scene."""
     set_attribute(node, VIEW, None)
+    node.SetNodeReferenceID(SELF, None)
+
+
+def _is_view(node: Any) -> bool:
+    return node.GetAttribute(VIEW) is not None and node.GetNodeReferenceID(SELF) == node.GetID()

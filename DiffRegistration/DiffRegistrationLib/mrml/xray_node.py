@@ -16,30 +16,27 @@ from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import Camera
 from ..xray.provenance import Provenance
 from ..xray.radiograph import Radiograph, WorldFrame
-from .attributes import LAYOUT, MASK, OWNER, PIXELS, PROVENANCE, ROLE, read_json, write_json
+from .attributes import LAYOUT, MASK, OWNER, PIXELS, PROVENANCE, ROLE, write_json
 from .beam_model import beam_is_shown, hide_beam, show_beam
 from .camera_attributes import (
     of_camera,
     of_pixels,
     read_camera,
     read_provenance,
-    world_frame,
     write_camera,
     write_provenance,
 )
 from .detector_node import place_on_detector, set_spacing
+from .scanner_session import note_session
 from .scene import new_node, nothing_left_on_error, ras_from_ijk, remove_with_displays, set_ras_from_ijk
 from .sequence_items import node_and_items, sequence_of, set_attribute
+from .taken_xray import layout_of, take_xray
 from .xray_geometry import GeometryState, XrayGeometry, geometry_of
 from .xray_pixels import (
     ATTENUATION,
     PIXELS_NAMES,
     check_xray,
-    image_of,
-    is_xray,
-    line_integrals_of,
     mask_array,
-    mask_of,
     pixels_of,
     size_of,
 )
@@ -54,12 +51,10 @@ __all__ = [
     "fill_mask",
     "fill_xray",
     "geometry_of",
-    "is_xray",
     "layout_of",
     "mask_node_of",
     "pixels_of",
     "radiograph_from_node",
-    "radiograph_with_mask",
     "set_camera",
     "set_mask",
     "set_pixels",
@@ -73,7 +68,9 @@ def add_xray(xray_file: XrayFile, name: str | None = None) -> Any:
 
     Without a `name` it is called “X-ray”: names of files may name the patient. InputError for what cannot be used.
     """
-    return add_radiograph(xray_file.read(), name)
+    node = add_radiograph(xray_file.read(), name)
+    note_session(node, xray_file.path)
+    return node
 
 
 def add_radiograph(radiograph: Radiograph, name: str | None = None, calibrated: bool = True) -> Any:
@@ -136,25 +133,7 @@ def radiograph_from_node(node: Any) -> Radiograph:
     rules for picture files (see `set_pixels`). InputError, naming the node, without a camera, for a camera or mask of
     another size, and for what is no grey-valued image of one slice with finite values.
     """
-    return radiograph_with_mask(node, mask_of(node))
-
-
-def radiograph_with_mask(node: Any, mask: Bool[np.ndarray, "rows columns"] | None) -> Radiograph:
-    """As `radiograph_from_node`, with another mask (True = usable), or with none; also for the items of a sequence."""
-    calibrated = read_camera(node, size_of(node))
-    if calibrated is None:
-        raise InputError(
-            node.GetName(),
-            "its geometry is not known: where the source was, where the detector, how large a pixel is",
-            "Give it a camera: a camera file, or the distances, pixel spacing and angles of the C-arm.",
-        )
-    # As the file reader does: what is looked for in an image is looked for in the stored one.
-    turn, back = layout_of(node).image, layout_of(node).inverse().image
-    stored_mask = None if mask is None else back(mask)
-    integrals = line_integrals_of(back(image_of(node)), node.GetAttribute(PIXELS), stored_mask, node.GetName())
-    computed = node.GetAttribute(PROVENANCE) is not None
-    lines = read_provenance(node) if computed else (*calibrated.provenance, *integrals.provenance)
-    return Radiograph(turn(integrals.attenuation), turn(integrals.mask), calibrated.camera, lines, world_frame(node))
+    return take_xray(node).radiograph()
 
 
 def camera_of(node: Any) -> Camera:
@@ -259,15 +238,6 @@ def _note_field(node: Any, usable: Bool[np.ndarray, "rows columns"] | None) -> N
         if one.GetAttribute(PROVENANCE) is not None:
             others = (line for line in read_provenance(one) if line.quantity != "field of view")
             write_provenance(one, (*others, Provenance("field of view", value, origin)))
-
-
-def layout_of(node: Any) -> GridSymmetry:
-    """How the image as stored in its file was turned or mirrored to become that of the node."""
-    matrix = read_json(node, LAYOUT)
-    if matrix is None:
-        return GridSymmetry.identity()
-    (a, b), (c, d) = matrix
-    return GridSymmetry(((a, b), (c, d)))
 
 
 def source_file(node: Any) -> Path | None:

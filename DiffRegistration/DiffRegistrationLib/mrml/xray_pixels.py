@@ -13,21 +13,17 @@ from ..xray.errors import InputError
 from ..xray.files.pixel_meaning import PixelMeaning, attenuation_of
 from ..xray.preprocessing import LineIntegrals
 from ..xray.provenance import Provenance
-from .attributes import DRR, MASK, PIXELS, ROLE
+from .attributes import DRR, MASK, OVERLAY, PIXELS, ROLE
 
 ATTENUATION, BONE_BRIGHT, BONE_DARK = "attenuation", "bone-bright", "bone-dark"
 # What the values of an X-ray node can be: line integrals, or grey values in which bone is bright or dark.
 PIXELS_NAMES = (ATTENUATION, BONE_BRIGHT, BONE_DARK)
-_OURS = {reference.rpartition(".")[2].lower() for reference in (DRR, MASK)}
+_OURS = {reference.rpartition(".")[2].lower() for reference in (DRR, OVERLAY, MASK)}
 
 
-def is_xray(node: Any) -> bool:
-    """Whether a node can be an X-ray: a volume of one slice with one value a pixel, and not a DRR or mask of ours."""
-    try:
-        check_xray(node)
-    except InputError:
-        return False
-    return node.GetAttribute(ROLE) not in _OURS
+def is_ours(node: Any) -> bool:
+    """Whether a node is a DRR, an overlay or a mask that we made for an X-ray, and so can be none itself."""
+    return node.GetAttribute(ROLE) in _OURS
 
 
 def check_xray(node: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,15 @@ from ..xray.files.xray_pictures import Picture
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import PinholeCamera
 from ..xray.radiograph import Radiograph
-from .attributes import DETECTOR, MASK, PIXELS, ROLE
+from .attributes import DETECTOR, MASK, ROLE
 from .detector_node import world_from_detector
 from .given_geometry import write_c_arm
+from .scanner_session import note_session
 from .scene import new_node, nothing_left_on_error, ras_from_ijk, set_matrix
 from .sequence_items import browser_of, index_text, items_of, node_and_items, play_through, sequence_of
-from .xray_node import add_radiograph, fill_mask, fill_xray, radiograph_from_node, radiograph_with_mask
-from .xray_pixels import ATTENUATION, check_xray, image_of, mask_array, mask_of, meaning_of
+from .taken_xray import TakenXray, take_item, take_xray
+from .xray_node import add_radiograph, fill_mask, fill_xray
+from .xray_pixels import ATTENUATION, check_xray, mask_array, mask_of, meaning_of
 
 __all__ = [
     "add_radiograph_sequence",
@@ -41,6 +43,7 @@ __all__ = [
     "frames_of",
     "index_values_of",
     "radiographs_of",
+    "take_frames",
 ]
 
 
@@ -78,6 +81,7 @@ def add_xray_file(path: Path, name: str | None = None) -> Any:
             node, _browser = add_radiograph_sequence(radiographs, numbers, name, calibrated=not missing)
         else:
             node = add_radiograph(radiographs[0], name, calibrated=not missing)
+        note_session(node, path)
         if is_dicom(path):
             items = node_and_items(node)
             for frame, one in zip([0, *numbers][: len(items)], items, strict=True):
@@ -141,15 +145,22 @@ def radiographs_of(node: Any, frames: Sequence[int] | None = None) -> list[Radio
     As `radiograph_from_node` gives them, except that for volumes of others without a mask the collimator's edges are
     looked for once, in the mean of these frames. InputError for a frame that is not there, and as that function.
     """
+    return take_frames(node, frames)()
+
+
+def take_frames(node: Any, frames: Sequence[int] | None = None) -> Callable[[], list[Radiograph]]:
+    """What makes the radiographs of `radiographs_of`, which may take long, without touching a node."""
     sequence = sequence_of(node)
     chosen = _checked(node, frames)
     if sequence is None:
-        return [radiograph_from_node(node) for _ in chosen]
-    items = [sequence.GetNthDataNode(frame) for frame in chosen]
-    masks = [_mask_at(node, sequence.GetNthIndexValue(frame)) for frame in chosen]
-    if len(items) > 1 and masks[0] is None and items[0].GetAttribute(PIXELS) != ATTENUATION:
-        return _with_shared_field(items)
-    return [radiograph_with_mask(item, mask) for item, mask in zip(items, masks, strict=True)]
+        taken = [take_xray(node) for _ in chosen]
+    else:
+        indices = [sequence.GetNthIndexValue(frame) for frame in chosen]
+        items = zip(chosen, indices, strict=True)
+        taken = [take_item(sequence.GetNthDataNode(frame), _mask_at(node, index)) for frame, index in items]
+    if len(taken) > 1 and taken[0].mask is None and taken[0].pixels != ATTENUATION:
+        return lambda: _with_shared_field(taken)
+    return lambda: [one.radiograph() for one in taken]
 
 
 def _checked(node: Any, frames: Sequence[int] | None) -> list[int]:
@@ -240,13 +251,12 @@ def _mask_at(node: Any, index: str) -> Bool[np.ndarray, "rows columns"] | None:
     return mask_array(masks.GetDataNodeAtValue(index), (rows, columns))
 
 
-def _with_shared_field(items: Sequence[Any]) -> list[Radiograph]:
+def _with_shared_field(taken: Sequence[TakenXray]) -> list[Radiograph]:
     """Radiographs of grey-valued frames, with the collimator's opening that their mean shows."""
-    values = [(image := image_of(item), meaning_of(image.dtype, item.GetAttribute(PIXELS))) for item in items]
-    field = field_of_all([(image.astype(np.float32), meaning) for image, meaning in values])
+    field = field_of_all([(one.values.astype(np.float32), meaning_of(one.values.dtype, one.pixels)) for one in taken])
     radiographs = []
-    for item in items:
-        radiograph = radiograph_with_mask(item, field)
+    for one in taken:
+        radiograph = replace(one, mask=field).radiograph()
         origin = "edges of the collimator in the mean of the frames"
         lines = (
             replace(line, origin=origin, assumed=True) if line.quantity == "field of view" else line

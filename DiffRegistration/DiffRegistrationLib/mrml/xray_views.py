@@ -1,4 +1,4 @@
-"""Views for X-rays: a layout with one slice view for each beside a 3D view, and each view turned to its image."""
+"""Slice views turned to X-rays, with what lies over them."""
 
 from __future__ import annotations
 
@@ -10,31 +10,6 @@ from jaxtyping import Float64
 from .attributes import DRR, OVERLAY
 from .scene import ras_from_ijk, world_from_local
 from .xray_pixels import size_of
-
-# Slicer's own layouts have smaller numbers; the layout of n X-rays has this one plus n.
-LAYOUT_ID = 20501
-_COLOURS = ("#F34A33", "#6EB04B", "#EDD54C", "#4A90D9")
-
-
-def view_name(number: int) -> str:
-    """The singleton tag of the view of X-ray `number`, from 1."""
-    return f"XRay{number}"
-
-
-def layout_description(xray_count: int) -> str:
-    """The XML of a layout: up to two columns of X-ray views, beside them the 3D view as large as all of them."""
-    columns = 1 if xray_count <= 2 else 2
-    rows = [range(first, min(first + columns, xray_count + 1)) for first in range(1, xray_count + 1, columns)]
-    images = "".join(
-        f'<item><layout type="horizontal">{"".join(_slice_view(number) for number in row)}</layout></item>'
-        for row in rows
-    )
-    beside = f'<item><layout type="vertical">{images}</layout></item>' if images else ""
-    return (
-        f'<layout type="horizontal" split="true">{beside}<item>'
-        '<view class="vtkMRMLViewNode" singletontag="1"><property name="viewlabel" action="default">1</property>'
-        "</view></item></layout>"
-    )
 
 
 def show_in_view(
@@ -86,13 +61,3 @@ def _turn_to(slice_node: Any, xray_node: Any, size: tuple[int, int]) -> bool:
 
 def _unit(vector: Float64[np.ndarray, "3"]) -> Float64[np.ndarray, "3"]:
     return vector / np.linalg.norm(vector)
-
-
-def _slice_view(number: int) -> str:
-    colour = _COLOURS[(number - 1) % len(_COLOURS)]
-    return (
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{view_name(number)}">'
-        '<property name="orientation" action="default">Axial</property>'
-        f'<property name="viewlabel" action="default">X{number}</property>'
-        f'<property name="viewcolor" action="default">{colour}</property></view></item>'
-    )

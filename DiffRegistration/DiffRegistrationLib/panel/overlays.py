@@ -14,7 +14,8 @@ from jaxtyping import Float
 from ..mrml.drr_node import drr_of, show_drr, show_overlay, take_drr_away
 from ..mrml.views import views_in_scene
 from ..mrml.xray_geometry import geometry_or_fault
-from ..mrml.xray_views import LAYOUT_ID, layout_description, show_in_view, view_name
+from ..mrml.xray_layouts import layout_for, view_name
+from ..mrml.xray_views import show_in_view
 from ..xray.errors import InputError
 from .pose_watch import PoseWatch
 from .session import Session, single_shot
@@ -44,6 +45,7 @@ class Overlays:
         self._again = single_shot(_AGAIN_MS, self.follow)
         self._at_rest = single_shot(_AT_REST_MS, self._begin_in_full)
         self._next_piece = single_shot(0, self._draw_piece)
+        self._fit_again = single_shot(0, lambda: self._show_in_views(fit=True))
         self._flicker = qt.QTimer()
         self._flicker.setInterval(_FLICKER_MS)
         self._flicker.connect("timeout()", self._on_flicker)
@@ -75,15 +77,14 @@ class Overlays:
         self._laid_out = [view.GetID() for view in views]
         if manager is None or not views:
             return
-        number = LAYOUT_ID + len(views)
-        node = manager.layoutLogic().GetLayoutNode()
-        if not node.IsLayoutDescription(number):
-            node.AddLayoutDescription(number, layout_description(len(views)))
+        number = layout_for(manager.layoutLogic().GetLayoutNode(), len(views))
         new = manager.layout != number
         manager.setLayout(number)
         self._show_in_views(fit=fit or new)
         if new:
             self._show_in_3d(manager, len(views))
+            # Views that were just made have their size a moment later.
+            self._fit_again.start()
 
     def show_new_views(self) -> None:
         """The layout, if X-rays came or went since it was made."""
@@ -150,6 +151,7 @@ class Overlays:
         """Before a scene is closed or the window goes."""
         self.stop()
         self._watch.stop()
+        self._fit_again.stop()
         self._before, self._laid_out = [], []
 
     def _draw(self) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from slicer.i18n import tr as _
 
@@ -11,6 +14,8 @@ from ..xray.errors import InputError
 
 # The oldest torch that the networks were tested with.
 _TORCH = ">=2.4"
+# Packages that Slicer brings, and that must stay as they are.
+_OF_SLICER = ("numpy", "SimpleITK", "pydicom")
 _REMEDY = _("Connect to a network, or install them by hand in Slicer's Python console, then try again.")
 
 
@@ -22,11 +27,28 @@ def ensure_packages(requirements: Path, network: bool, interactive: bool) -> Non
     from slicer.packaging import load_requirements, pip_ensure
 
     try:
-        pip_ensure(load_requirements(requirements), prompt_install=interactive, requester="DiffRegistration")
+        with TemporaryDirectory(prefix="fluororeg-") as folder:
+            pip_ensure(
+                load_requirements(requirements),
+                constraints=_as_they_are(Path(folder)),
+                prompt_install=interactive,
+                requester="DiffRegistration",
+            )
     except Exception as error:  # pip's and Slicer's own kinds differ between versions
         raise InputError(_("Python packages"), _not_installed(error), _REMEDY) from error
     if network and importlib.util.find_spec("torch") is None:
         _install_torch(interactive)
+
+
+def _as_they_are(folder: Path) -> Path:
+    """A file that forbids pip to replace what Slicer itself is built on."""
+    versions = {}
+    for package in _OF_SLICER:
+        with suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    path = folder / "constraints.txt"
+    path.write_text("".join(f"{package}=={number}\n" for package, number in versions.items()), encoding="utf-8")
+    return path
 
 
 def _install_torch(interactive: bool) -> None:

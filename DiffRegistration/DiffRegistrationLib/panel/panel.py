@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Between two looks at what the worker has said: about 30 frames a second at most.
 _LISTEN_MS = 30
+# Of these, for a thread that prepares something.
+_FOR_THE_THREAD_SECONDS = 0.012
 
 
 class Panel:
@@ -73,7 +76,7 @@ class Panel:
         self._soon = single_shot(0, self._look_again)
         self._listen = qt.QTimer()
         self._listen.setInterval(_LISTEN_MS)
-        self._listen.connect("timeout()", logic.poll)
+        self._listen.connect("timeout()", self._on_listen)
         self._listen.start()
 
     def use(self, parameters: RegistrationParameters) -> None:
@@ -141,10 +144,16 @@ class Panel:
         self.overlays.close()
         self.session.logic.close()
 
+    def _on_listen(self) -> None:
+        self.session.logic.poll()
+        if self.session.logic.preparing:
+            # While Slicer waits for events it keeps Python's lock: the thread that prepares would hardly ever run.
+            time.sleep(_FOR_THE_THREAD_SECONDS)
+
     def _look_again(self) -> None:
         self.session.changed()
         if self._entered:
-            self.xrays.show_beams()
+            self.xrays.show_new_beams()
             self.overlays.show_new_views()
 
     def _unbind(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import slicer
 from slicer.i18n import tr as _
 
 from ..mrml.ct_node import describe_ct, state_of
@@ -21,7 +22,7 @@ class PatientSection:
         self._described: tuple[tuple[Any, ...], str] | None = None
         fill(ui.renderingPreset, [(name, name) for name in RENDERING_PRESETS])
         ui.ctSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.on_ct)
-        ui.showInThreeD.connect("toggled(bool)", self.on_look)
+        ui.showInThreeD.connect("toggled(bool)", self.on_show)
         ui.renderingPreset.connect("currentIndexChanged(int)", self.on_look)
 
     def on_ct(self, _node: Any = None) -> None:
@@ -35,8 +36,16 @@ class PatientSection:
             self._session.say("")
         self._session.changed()
 
+    def on_show(self, shown: bool) -> None:
+        """Show or hide the CT in the 3D view; the view looks at what it did not show before."""
+        before = self._session.ct is not None and is_rendered(self._session.ct)
+        self.on_look()
+        manager = slicer.app.layoutManager()
+        if shown and not before and manager is not None and manager.threeDViewCount:
+            manager.threeDWidget(0).threeDView().resetFocalPoint()
+
     def on_look(self, _value: Any = None) -> None:
-        """Show or hide the CT in the 3D view."""
+        """Show the CT in the 3D view as the preset has it, or hide it."""
         node, parameters = self._session.ct, self._session.parameters
         if node is None or parameters is None:
             return

@@ -9,9 +9,11 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from ..xray.errors import InputError
 from .packages import ensure_packages
 
 CATEGORY = "Fluoro Registration"
+_PAGE = "https://github.com/FluoroRegistration/FluoroRegistration"
 
 
 def register_sample_data(icons: Path, requirements: Path | None = None) -> None:
@@ -22,22 +24,34 @@ def register_sample_data(icons: Path, requirements: Path | None = None) -> None:
     import SampleData
 
     logic = SampleData.SampleDataLogic
-    for name, load, picture in (
-        (_("Computed head with two X-rays"), _load_computed_head, "SampleHead.png"),
-        (_("Plastic skull with its real X-ray (75 MB)"), _load_skull, "SampleSkull.png"),
+    for name, load, picture, node_name in (
+        (_("Computed head with two X-rays"), _load_computed_head, "SampleHead.png", _("Head CT")),
+        (_("Plastic skull with its real X-ray (75 MB)"), _load_skull, "SampleSkull.png", _("Skull CT")),
     ):
         logic.registerCustomSampleDataSource(
             category=CATEGORY,
             sampleName=name,
+            # Sample Data asks for these also where our own function loads; it fetches nothing from there.
+            uris=_PAGE,
+            fileNames=picture.removesuffix(".png"),
+            nodeNames=node_name,
             customDownloader=partial(_with_packages, load, requirements),
             thumbnailFileName=str(icons / picture),
         )
 
 
 def _with_packages(load: Callable[[], list[Any]], requirements: Path | None, _source: Any = None) -> list[Any]:
-    if requirements is not None:
-        ensure_packages(requirements, network=False, interactive=True)
-    return load()
+    import slicer
+
+    try:
+        if requirements is not None:
+            ensure_packages(requirements, network=False, interactive=True)
+        with slicer.util.WaitCursor():
+            return load()
+    except (InputError, OSError) as error:
+        # Sample Data shows nothing of an error.
+        slicer.util.errorDisplay(str(error))
+        return []
 
 
 def _load_computed_head() -> list[Any]:

@@ -105,7 +105,7 @@ class XRaysSection:
         """Another view: choose and show it."""
         self._session.changed()
         self.ui.xrayTable.selectRow(len(views_in_scene()) - 1)
-        self.show_beams()
+        self.show_new_beams()
         self._overlays.show_new_views()
 
     def on_remove(self, _checked: bool = False) -> None:
@@ -142,7 +142,7 @@ class XRaysSection:
     def _geometry_changed(self) -> None:
         self._shown = None
         self._session.changed()
-        self.show_beams()
+        self.show_new_beams()
         self._overlays.show_views(fit=False)
         self._overlays.draw_anew()
 
@@ -150,14 +150,17 @@ class XRaysSection:
         """Show or hide source and beam of all views."""
         with self._session.refusals_shown():
             for view in views_in_scene():
-                hide_beam(view)
-            self.show_beams()
+                if not self.ui.beamButton.checked:
+                    hide_beam(view)
+                elif geometry_or_fault(view).state != "missing":
+                    show_beam(view)
 
-    def show_beams(self) -> None:
-        """Show source and beam of each view whose geometry is known, unless the user does not want that."""
+    def show_new_beams(self) -> None:
+        """Show source and beam of each view that got its geometry, unless the user does not want that."""
         if self.ui.beamButton.checked:
             for view in views_in_scene():
-                if not beam_is_shown(view) and geometry_or_fault(view).state != "missing":
+                # One that is hidden was hidden by somebody.
+                if beam_is_shown(view) is None and geometry_or_fault(view).state != "missing":
                     show_beam(view)
 
     def take_over(self) -> None:
@@ -184,7 +187,8 @@ class XRaysSection:
 
     def on_mask(self, _node: Any = None) -> None:
         """Say which part of the chosen view may be used."""
-        if self.chosen is not None:
+        # Slicer's selectors report what the program chose, too.
+        if self.chosen is not None and self.ui.maskSelector.currentNode() is not mask_node_of(self.chosen):
             with self._session.refusals_shown():
                 set_mask(self.chosen, self.ui.maskSelector.currentNode())
             self._session.changed()

@@ -14,7 +14,6 @@ from jaxtyping import Float64
 from ..pose_network.torch_needed import torch_needed
 from ..xray.ct import CT
 from ..xray.errors import InputError
-from ..xray.files.ct_files import frame_of_reference
 from ..xray.files.transform_files import read_pose
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import rigid
@@ -126,12 +125,14 @@ def check_spares(output: Path, views: Sequence[XrayFile]) -> None:
             )
 
 
-def told_apart(radiograph: Radiograph, path: Path, ct: Path, series: str | None) -> Radiograph:
-    """A localizer of another session shares the scanner's axes with the CT, but not where the patient lay."""
+def told_apart(radiograph: Radiograph, frame: str | None, frame_of_ct: str | None) -> Radiograph:
+    """A localizer of another session shares the scanner's axes with the CT, but not where the patient lay.
+
+    `frame` and `frame_of_ct` are the frames of reference (`ct_files.frame_of_reference`) of both, None if unknown.
+    """
     if radiograph.world != WorldFrame.SCANNER:
         return radiograph
-    frames = frame_of_reference(path), frame_of_reference(ct, series=series)
-    if None not in frames and frames[0] == frames[1]:
+    if frame is not None and frame == frame_of_ct:
         line = Provenance("frame of reference", "shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")
         return replace(radiograph, provenance=(*radiograph.provenance, line))
     line = Provenance("frame of reference", "not shared by CT and X-ray", "FrameOfReferenceUID (0020,0052)")

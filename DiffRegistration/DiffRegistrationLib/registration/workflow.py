@@ -12,7 +12,7 @@ import numpy as np
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write, check_folder_for_writing, written_together
-from ..xray.files.ct_files import read_ct
+from ..xray.files.ct_files import frame_of_reference, read_ct
 from ..xray.files.radiograph_files import write_image
 from ..xray.files.transform_files import write_pose
 from ..xray.files.xray_with_geometry import XrayFile
@@ -51,7 +51,10 @@ def register_files(
     check_spares(output, views)
     radiographs = [view.read() for view in views]
     loaded = read_ct(ct, series=series)
-    radiographs = [told_apart(r, view.path, ct, series) for r, view in zip(radiographs, views, strict=True)]
+    frame = frame_of_reference(ct, series=series)
+    radiographs = [
+        told_apart(r, frame_of_reference(view.path), frame) for r, view in zip(radiographs, views, strict=True)
+    ]
     check_shared_world(radiographs)
     chosen = file.start(loaded, radiographs) if file else start_from_name(start, loaded, radiographs)
     projector = Projector(loaded)

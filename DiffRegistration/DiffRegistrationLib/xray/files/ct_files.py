@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,9 +35,9 @@ def read_ct(path: str | Path, *, series: str | None = None, labels: str | Path |
 
 
 def frame_of_reference(path: str | Path, *, series: str | None = None) -> str | None:
-    """The identifier of the frame of reference of a DICOM file or of a folder's CT series; None where there is none.
+    """A digest of the frame of reference of a DICOM file or of a folder's CT series; None where there is none.
 
-    Two images with the same one share their coordinates. It identifies the examination: compare it, never print it.
+    Two images with the same one share their coordinates. It is a digest, as its UID identifies the examination.
     """
     path = Path(path)
     if path.is_dir():
@@ -45,7 +46,8 @@ def frame_of_reference(path: str | Path, *, series: str | None = None) -> str | 
         header = read_tags(path)
     else:
         return None
-    return str(header.get("FrameOfReferenceUID") or "") or None
+    uid = str(header.get("FrameOfReferenceUID") or "")
+    return hashlib.sha256(uid.encode()).hexdigest() if uid else None
 
 
 def read_volume(path: Path, series: str | None) -> HounsfieldVolume:
