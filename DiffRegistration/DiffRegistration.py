@@ -110,7 +110,7 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.panel = Panel(self.layout, self.loadSection, self.logic.engine, install)
         self.panel.use(self.logic.getParameterNode())
         # Made anew, or after an installation, it is looked at already.
-        if slicer.util.selectedModule() == self.moduleName:
+        if slicer.util.mainWindow() is not None and slicer.util.selectedModule() == self.moduleName:
             self.panel.enter()
 
     def loadSection(self, name):

@@ -511,3 +511,28 @@ def test_a_mask_of_another_size_is_refused_and_no_mask_is_chosen_by_itself(panel
     # The list of the selector goes on to the next one; the X-ray does not.
     assert mask_node_of(xray) is None and message(panel).startswith("Wrong")
     assert panel.xrays.ui.maskSelector.currentNode() is None
+
+
+def test_choosing_a_view_says_nothing_of_its_mask_and_keeps_what_was_said(panel: Any) -> None:
+    from DiffRegistrationLib.mrml.camera_attributes import read_provenance
+    from DiffRegistrationLib.xray.errors import InputError
+
+    _ct, xrays = patient(panel, 180.0, 90.0)
+    before = [read_provenance(xray) for xray in xrays]
+    panel.session.refuse(InputError("Something", "was wrong", "Mend it."))
+    for row in (1, 0, 1):
+        panel.xrays.ui.xrayTable.selectRow(row)
+        pump(0.05)
+    assert [read_provenance(xray) for xray in xrays] == before and message(panel).startswith("Something")
+
+
+def test_a_colour_picture_of_the_scene_can_be_chosen_and_is_refused(panel: Any) -> None:
+    import slicer
+
+    patient(panel)
+    picture = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVectorVolumeNode", "Photograph")
+    slicer.util.updateVolumeFromArray(picture, np.zeros((1, 20, 20, 3), dtype=np.uint8))
+    panel.xrays.ui.xraySelector.setCurrentNode(picture)
+    with refused(panel, "Photograph", "is a colour picture", "grey values"):
+        panel.xrays.ui.addNodeButton.click()
+    assert panel.xrays.ui.xrayTable.rowCount == 0

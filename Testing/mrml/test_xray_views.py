@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import slicer
 from DiffRegistrationLib.mrml.drr_node import show_drr, show_overlay
+from DiffRegistrationLib.mrml.xray_layouts import LAYOUT_ID, layout_description, view_name
 from DiffRegistrationLib.mrml.xray_node import add_radiograph, set_camera
-from DiffRegistrationLib.mrml.xray_views import LAYOUT_ID, layout_description, show_in_view, view_name
+from DiffRegistrationLib.mrml.xray_views import show_in_view
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera, ScanningSlitCamera, rigid
 from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera

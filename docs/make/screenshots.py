@@ -29,7 +29,7 @@ import slicer  # noqa: E402
 import vtk  # noqa: E402
 from DiffRegistrationLib.mrml.attributes import BEAM  # noqa: E402
 from DiffRegistrationLib.mrml.drr_node import drr_of  # noqa: E402
-from DiffRegistrationLib.mrml.xray_views import view_name  # noqa: E402
+from DiffRegistrationLib.mrml.xray_layouts import view_name  # noqa: E402
 from DiffRegistrationLib.registration.starts import pose_of_view  # noqa: E402
 from DiffRegistrationLib.report.pictures import grey_window, light_box  # noqa: E402
 from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation  # noqa: E402

@@ -21,6 +21,8 @@ from .xray_pixels import ATTENUATION, BONE_DARK, image_of, line_integrals_of, ma
 OVERLAY_MODES = ("fade", "colours", "checkerboard", "edges")
 _PICTURES = {"colours": overlay, "checkerboard": checkerboard, "edges": edges}
 _GREY, _INVERTED_GREY = "vtkMRMLColorTableNodeGrey", "vtkMRMLColorTableNodeInvertedGrey"
+# Longest side of a picture of both images.
+_LONGEST_PICTURE = 1024
 # Enough pixels to find two numbers from, few enough for a DRR that follows a hand.
 _PIXELS_FOR_TONE = 16_000
 # X-rays of this many views, at two sizes each, are kept as line integrals between two frames.
@@ -72,8 +74,8 @@ def show_drr(xray_node: Any, drr: Float32[np.ndarray, "rows columns"]) -> Any:
 def show_overlay(xray_node: Any, mode: str) -> Any:
     """Make the picture of an X-ray and its DRR in one of OVERLAY_MODES; its node, made once and reused.
 
-    The picture has the DRR's pixels. “fade” needs no picture: it gives the DRR's node. InputError for another mode,
-    and for an X-ray without a DRR.
+    The picture has the DRR's pixels, or of a large one the means of n × n of them. “fade” needs no picture: it gives
+    the DRR's node. InputError for another mode, and for an X-ray without a DRR.
     """
     if mode not in OVERLAY_MODES:
         raise InputError(f"overlay {mode!r}", "is not known", f"Use one of {', '.join(OVERLAY_MODES)}.")
@@ -82,7 +84,7 @@ def show_overlay(xray_node: Any, mode: str) -> Any:
         raise InputError(xray_node.GetName(), "has no DRR to lay over it", "Register, or compute its DRR first.")
     if mode == "fade":
         return drr_node
-    drr = image_of(drr_node)
+    drr = _for_screen(image_of(drr_node))
     grid = _xray_pixel_from_pixel(size_of(xray_node), drr.shape)
     xray, mask = _xray_on(xray_node, drr.shape, grid)
     gain, offset = _tone(drr, xray, mask) or (1.0, 0.0)
@@ -99,6 +101,13 @@ def show_overlay(xray_node: Any, mode: str) -> Any:
             node.GetDisplayNode().AutoWindowLevelOff()
             node.GetDisplayNode().SetWindowLevelMinMax(0, 255)
     return node
+
+
+def _for_screen(drr: Float32[np.ndarray, "rows columns"]) -> Float32[np.ndarray, "r c"]:
+    """A DRR with no more pixels than a view shows: a window that draws more stands still meanwhile."""
+    n = min(-(-max(drr.shape) // _LONGEST_PICTURE), *drr.shape)
+    rows, columns = drr.shape[0] // n, drr.shape[1] // n
+    return drr[: rows * n, : columns * n].reshape(rows, n, columns, n).mean(axis=(1, 3))
 
 
 def _xray_pixel_from_pixel(xray: tuple[int, int], drr: tuple[int, ...]) -> Float64[np.ndarray, "4 4"]:
@@ -182,9 +191,12 @@ def _kept_xray(
     Times of change never come twice in a program, so that a node of another scene is never taken for this one.
     """
     node = slicer.mrmlScene.GetNodeByID(node_id)
-    integrals = line_integrals_of(image_of(node), said, mask_of(node), node.GetName())
+    image, mask = image_of(node), mask_of(node)
     matrix = np.frombuffer(grid, dtype=np.float64).reshape(4, 4)
-    rows, columns = integrals.attenuation.shape
+    rows, columns = image.shape
     v = np.clip(np.rint(np.arange(shape[0]) * matrix[1, 1] + matrix[1, 3]).astype(int), 0, rows - 1)
     u = np.clip(np.rint(np.arange(shape[1]) * matrix[0, 0] + matrix[0, 3]).astype(int), 0, columns - 1)
-    return integrals.attenuation[np.ix_(v, u)], integrals.mask[np.ix_(v, u)]
+    # Only of these, as it is for the eye alone.
+    at = np.ix_(v, u)
+    integrals = line_integrals_of(image[at], said, None if mask is None else mask[at], node.GetName())
+    return integrals.attenuation, integrals.mask

@@ -24,18 +24,16 @@ def ensure_packages(requirements: Path, network: bool, interactive: bool) -> Non
 
     InputError, which says what to do, where the user declines or the installation fails.
     """
-    from slicer.packaging import load_requirements, pip_ensure
+    from slicer.packaging import load_requirements, pip_check, pip_ensure
 
-    try:
-        with TemporaryDirectory(prefix="fluororeg-") as folder:
-            pip_ensure(
-                load_requirements(requirements),
-                constraints=_as_they_are(Path(folder)),
-                prompt_install=interactive,
-                requester="DiffRegistration",
-            )
-    except Exception as error:  # pip's and Slicer's own kinds differ between versions
-        raise InputError(_("Python packages"), _not_installed(error), _REMEDY) from error
+    wanted = load_requirements(requirements)
+    if not pip_check(wanted):
+        try:
+            with TemporaryDirectory(prefix="fluororeg-") as folder:
+                constraints = _as_they_are(Path(folder))
+                pip_ensure(wanted, constraints=constraints, prompt_install=interactive, requester="DiffRegistration")
+        except Exception as error:  # pip's and Slicer's own kinds differ between versions
+            raise InputError(_("Python packages"), _not_installed(error), _REMEDY) from error
     if network and importlib.util.find_spec("torch") is None:
         _install_torch(interactive)
 

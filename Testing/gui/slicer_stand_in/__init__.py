@@ -23,6 +23,14 @@ Qt Designer's files. `parameter_node` with `parameter_types`, `parameter_annotat
 `observers`: on MRML objects. `installation`: puts all of it where `import` finds it.
 """
 
+import ctypes
 import os
+import sys
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+if sys.version_info < (3, 12):
+    # With each signal PySide 6.12 gives back a reference to one of these that it never took; at none left Python ends.
+    # From 3.12 on they are immortal.
+    for _forever in (None, True, False):
+        ctypes.c_ssize_t.from_address(id(_forever)).value += 1 << 40

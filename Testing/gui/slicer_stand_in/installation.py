@@ -65,7 +65,13 @@ def _sample_data() -> ModuleType:
 
     class SampleDataLogic:
         @staticmethod
-        def registerCustomSampleDataSource(category: str = "Custom", **source: Any) -> None:  # noqa: N802
+        def registerCustomSampleDataSource(  # noqa: N802
+            category: str = "Custom", uris: Any = None, fileNames: Any = None, nodeNames: Any = None, **source: Any
+        ) -> None:
+            each = [[one] if isinstance(one, str) else one for one in (uris, fileNames, nodeNames)]
+            # As Slicer's own does: it counts them, whoever loads.
+            if len({len(one) for one in each}) != 1:
+                raise ValueError("as many addresses, file names and node names are wanted")
             slicer.modules.sampleDataSources.setdefault(category, []).append(SimpleNamespace(**source))
 
     made = ModuleType("SampleData", "Sample data that nobody downloads: a stand-in")

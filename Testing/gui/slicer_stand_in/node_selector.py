@@ -206,7 +206,11 @@ class qMRMLNodeComboBox(QWidget):
             raise ValueError("setCurrentNode() takes a node; setCurrentNodeID() takes an ID")
         if self._scene is None:
             self._requested = node
+        before = self._current
         self._make_current(node if node in self._nodes else None)
+        if self._current is not before:
+            # Slicer's selector presses Enter in its list, as a user would.
+            self.nodeActivated.emit(self._current)
 
     def _current_id(self) -> str:
         return self._current.GetID() if self._current is not None else ""
