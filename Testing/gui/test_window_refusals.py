@@ -536,3 +536,20 @@ def test_a_colour_picture_of_the_scene_can_be_chosen_and_is_refused(panel: Any) 
     with refused(panel, "Photograph", "is a colour picture", "grey values"):
         panel.xrays.ui.addNodeButton.click()
     assert panel.xrays.ui.xrayTable.rowCount == 0
+
+
+def test_a_refusal_is_scrolled_to(panel: Any, stand_in: StandIn) -> None:
+    patient(panel, 180.0)
+    stand_in.window.show()
+    pump(0.1)
+    area = panel.session._ui.statusLabel
+    while not hasattr(area, "ensureWidgetVisible"):
+        area = area.parentWidget()
+    area.ensureWidgetVisible(panel.results.ui.resultTable)
+    pump(0.1)
+    assert area.verticalScrollBar().value > 100
+    stand_in.packages.outcome = "declined"
+    with refused(panel, "Python packages", "that was declined"):
+        panel.register.ui.registerButton.click()
+    pump(0.1)
+    assert area.verticalScrollBar().value < 100

@@ -32,6 +32,8 @@ class Session:
         # Which job runs, by the name of its section, or None.
         self.working: str | None = None
         self._ui, self._install = ui, install
+        # Once the layout has made room for it.
+        self._show_message = single_shot(0, lambda: bring_into_view(ui.messageLabel))
 
     @property
     def ct(self) -> Any:
@@ -97,6 +99,8 @@ class Session:
         show_text(label, text)
         # One line's room for both: nothing jumps when there is something to say.
         self._ui.statusLabel.visible = not text
+        if kind == "error":
+            self._show_message.start()
         label.styleSheet = f"color: white; background-color: {_COLOURS[kind]}; padding: 6px; border-radius: 4px"
 
     def show_status(self) -> None:
@@ -116,6 +120,16 @@ def show_text(label: Any, text: str) -> None:
     """Show a text; an empty one takes no room."""
     label.text = text
     label.visible = bool(text)
+
+
+def bring_into_view(widget: Any) -> None:
+    """Scroll the module's panel to a widget."""
+    above = widget.parentWidget()
+    while above is not None:
+        if hasattr(above, "ensureWidgetVisible"):
+            above.ensureWidgetVisible(widget)
+            return
+        above = above.parentWidget()
 
 
 def fill(combo: Any, entries: list[tuple[str, str]]) -> None:

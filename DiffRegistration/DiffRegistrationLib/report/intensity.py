@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float32
 # Enough pixels for two numbers; more only take time.
 _PIXELS_FOR_FIT = 40_000
 _REWEIGHTINGS = 8
+# Residuals of so small a part of the X-ray's own spread are rounding; weights by them would overflow.
+_EXACT = 1e-9
 
 
 def matched_to_xray(
@@ -41,7 +43,7 @@ def matched_to_xray(
         offset = mean_y - gain * mean_x
         residual = y - gain * x - offset
         scale = 1.4826 * float(np.median(np.abs(residual)))
-        if scale == 0:
+        if scale <= _EXACT * float(y.std()):
             break
         weights = 1 / (1 + (residual / (2.385 * scale)) ** 2)
     if gain <= 0:
