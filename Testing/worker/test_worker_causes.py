@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 
 import pytest
-from DiffRegistrationLib.worker.causes import as_input_error, likely_cause
+from DiffRegistrationLib.worker.causes import likely_cause
+from DiffRegistrationLib.xray.errors import as_input_error
 
 TRACEBACK = ["Traceback (most recent call last):", '  File "a.py", line 1, in <module>']
 NO_DRIVER = "a.py:1: UserWarning: CUDA initialization: Found no NVIDIA driver on your system."

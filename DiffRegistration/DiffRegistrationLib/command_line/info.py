@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .output import BAD_INPUT, UNUSABLE, JsonOption, print_json, quiet_readers, say, tell
+from ..xray.errors import UNUSABLE
+from .output import BAD_INPUT, JsonOption, print_json, quiet_readers, say, tell
 
 if TYPE_CHECKING:
     from ..xray.files.describe import Description

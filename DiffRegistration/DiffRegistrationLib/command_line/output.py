@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from ..xray.errors import InputError
+from ..xray.errors import UNUSABLE, InputError, as_input_error
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output and nothing else.")]
 
@@ -22,8 +22,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object 
 console = Console(stderr=True, highlight=False)
 
 BAD_INPUT, FAILED = 2, 1
-# What no programmer could mend: bad input, and a full disk, a file that may not be opened, a lack of memory.
-UNUSABLE = (InputError, OSError, MemoryError)
 
 
 def say(text: str, *, label: str = "", style: str = "") -> None:
@@ -60,14 +58,7 @@ def input_errors_end_the_command(as_json: bool) -> Iterator[None]:
 
 def tell(error: InputError | OSError | MemoryError) -> dict[str, str]:
     """Print what is wrong, with what, and what to do; returns the same for JSON."""
-    if isinstance(error, MemoryError):
-        error = InputError("memory", "there is not enough of it for this", "Use a smaller image or CT.")
-    elif isinstance(error, OSError):
-        error = InputError(
-            error.filename or "a file",
-            f"cannot be used: {error.strerror or error}",
-            "Check the path, the right to read and write there, and the space left on the disk.",
-        )
+    error = as_input_error(error)
     say(str(error), label="Error:", style="bold red")
     return {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
 

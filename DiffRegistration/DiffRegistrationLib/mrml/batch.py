@@ -29,9 +29,8 @@ import slicer
 
 # What is read here is read, and told of its frame of reference, as `fluororeg register` does.
 from ..registration.starts import START_NAMES
-from ..worker.causes import UNUSABLE, as_input_error
 from ..worker.messages import Progress
-from ..xray.errors import InputError
+from ..xray.errors import UNUSABLE, InputError, as_input_error
 from ..xray.files.atomic import atomic_write
 from ..xray.files.ct_files import read_volume
 from ..xray.files.lps import ras_from_index

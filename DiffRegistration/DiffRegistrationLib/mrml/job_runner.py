@@ -11,12 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from ..worker.causes import UNUSABLE, as_input_error
 from ..worker.client import WorkerClient
 from ..worker.frames import read_frame
 from ..worker.job import Job
 from ..worker.messages import Ended, Failure, Finished, Frame, Message, Progress, Ready
-from ..xray.errors import InputError
+from ..xray.errors import UNUSABLE, InputError, as_input_error
 from .job_results import Listener
 
 # How long waiting sleeps between two looks at the worker.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import qt
-from slicer.i18n import tr as _
 
-from ..xray.errors import InputError
+from ..xray.errors import UNUSABLE, InputError, as_input_error
 from .words import engine_in_words, without_options
 
 if TYPE_CHECKING:
@@ -78,20 +76,12 @@ class Session:
         self.say("")
         try:
             yield
-        except (InputError, OSError, MemoryError) as error:
+        except UNUSABLE as error:
             self.refuse(error)
 
     def refuse(self, error: InputError | OSError | MemoryError) -> None:
         """Show what is wrong and what to do."""
-        if isinstance(error, MemoryError):
-            error = InputError(_("memory"), _("there is not enough of it for this"), _("Close other programs."))
-        elif isinstance(error, OSError):
-            error = InputError(
-                error.filename or _("a file"),
-                f"{_('cannot be used')}: {_in_words(error)}",
-                _("Check the path, the right to read and write there, and the space left on the disk."),
-            )
-        self.say(without_options(str(error)), "error")
+        self.say(without_options(str(as_input_error(error))), "error")
 
     def say(self, text: str, kind: str = "note") -> None:
         """Show a line in the panel; an empty one takes it away."""
@@ -106,14 +96,6 @@ class Session:
     def show_status(self) -> None:
         """Show what the engine runs on."""
         self._ui.statusLabel.text = engine_in_words()
-
-
-def _in_words(error: OSError) -> str:
-    # Copying a folder gives all that went wrong as a list in its only argument.
-    several = error.args[0] if isinstance(error, shutil.Error) and error.args else None
-    if isinstance(several, list) and several:
-        return str(several[0][-1])
-    return str(error.strerror or error)
 
 
 def show_text(label: Any, text: str) -> None:

@@ -94,8 +94,7 @@ def check_in_view(radiograph: Radiograph, path: object, projector: Projector, st
             path,
             f"at the start ({names}) the CT lies outside its view, outside the part that may be used, or around the "
             "X-ray source",
-            "Check the camera, its units and world axes, and the mask; or give a pose file with --start that puts the "
-            "CT into the view.",
+            "Check the camera, its units and world axes, and the mask; or choose a start that shows the CT (--start).",
         )
 
 

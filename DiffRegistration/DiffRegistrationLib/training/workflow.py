@@ -143,5 +143,5 @@ def memory_errors_explained(recipe: Recipe) -> Iterator[None]:
             "memory",
             f"{recipe.batch} images of {max(recipe.size, recipe.close_up)}² pixels a step need more than there is"
             + (f"; the last piece asked for was {asked[0]}" if asked else ""),
-            "Lower --batch or --size, close other programs, or use another --device.",
+            "Close other programs, lower what a step takes (--batch, --size), or use another device (--device).",
         ) from error

@@ -19,7 +19,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import NoReturn
 
-from .causes import UNUSABLE, as_input_error
+from ..xray.errors import UNUSABLE, as_input_error
 from .job import Job, job_from_dict
 from .json_fields import to_json
 from .messages import Finished, Heartbeat, Message, Refused, Started

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import signal
 from collections.abc import Sequence
 
-from ..xray.errors import InputError
+from ..xray.errors import DISK_REMEDY, MEMORY_REMEDY, InputError, as_input_error
 
-# What no programmer could mend: bad input, and a full disk, a file that may not be opened, a lack of memory.
-UNUSABLE = (InputError, OSError, MemoryError)
-
-_MEMORY_REMEDY = "Use a smaller image or CT, a smaller batch or size of the network, or close other programs."
-_DISK_REMEDY = "Make room on the disk, or choose another folder."
 _BEGIN_AGAIN = "Start it again."
 
 # As shells and Windows tell of signals and of faults that Python calls by a signal's negative number.
@@ -22,22 +16,6 @@ _WINDOWS_FAULTS = {0xC0000005: "SIGSEGV", 0xC00000FD: "SIGSEGV", 0xC000001D: "SI
 _WINDOWS_NO_MEMORY, _WINDOWS_NO_LIBRARY, _WINDOWS_CONTROL_C = 0xC0000017, 0xC0000135, 0xC000013A
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt)\b")
-
-
-def as_input_error(error: InputError | OSError | MemoryError) -> InputError:
-    """What is wrong, with what, and what to do, for the errors that are no fault of the program."""
-    if isinstance(error, InputError):
-        return error
-    if isinstance(error, MemoryError):
-        return InputError("memory", "there is not enough of it for this", _MEMORY_REMEDY)
-    subject = str(error.filename or "a file")
-    if error.errno == errno.ENOSPC:
-        return InputError(subject, f"cannot be written: {error.strerror}", _DISK_REMEDY)
-    return InputError(
-        subject,
-        f"cannot be used: {error.strerror or error}",
-        "Check the path, the right to read and write there, and the space left on the disk.",
-    )
 
 
 def likely_cause(lines: Sequence[str], returncode: int | None) -> InputError:
@@ -64,7 +42,7 @@ def _said(text: str) -> InputError | None:
         text,
         re.M,
     ):
-        return InputError("memory", "there is not enough of it for this", _MEMORY_REMEDY)
+        return as_input_error(MemoryError())
     if missing := re.search(r"ModuleNotFoundError: No module named '([^']+)'", text):
         name = missing[1].partition(".")[0]
         return InputError(
@@ -84,14 +62,14 @@ def _said(text: str) -> InputError | None:
         remedy = "Choose the CPU or automatic as device, or install a build of torch that fits the GPU and its driver."
         return InputError("the device for computing", f"cannot be used: {device[1]}", remedy)
     if re.search(r"No space left on device|\[Errno 28\]|There is not enough space on the disk|\[WinError 112\]", text):
-        return InputError("the disk", "is full", _DISK_REMEDY)
+        return InputError("the disk", "is full", DISK_REMEDY)
     return None
 
 
 def _signalled(returncode: int | None) -> InputError | None:
     """A cause that the exit code names."""
     if returncode == _WINDOWS_NO_MEMORY:
-        return InputError("memory", "there is not enough of it for this", _MEMORY_REMEDY)
+        return as_input_error(MemoryError())
     if returncode == _WINDOWS_NO_LIBRARY:
         return InputError("an installed package", "lacks a library that it needs", "Install the packages again.")
     name = _signal_name(returncode)
@@ -99,7 +77,7 @@ def _signalled(returncode: int | None) -> InputError | None:
         return InputError(
             "memory",
             "the system ended the computation at once, as it does when memory runs out, or someone else ended it",
-            f"If nobody did: {_MEMORY_REMEDY[0].lower()}{_MEMORY_REMEDY[1:]}",
+            f"If nobody did: {MEMORY_REMEDY[0].lower()}{MEMORY_REMEDY[1:]}",
         )
     if name in _FROM_OUTSIDE or returncode == _WINDOWS_CONTROL_C:
         return InputError("the computation", "was ended by another program or by the system", _BEGIN_AGAIN)
@@ -108,7 +86,7 @@ def _signalled(returncode: int | None) -> InputError | None:
             "the processor", "lacks an instruction that an installed package uses", "Install a build for older CPUs."
         )
     if name == "SIGBUS":
-        return InputError("the disk or the memory", "ran out while a file was in use", _DISK_REMEDY)
+        return InputError("the disk or the memory", "ran out while a file was in use", DISK_REMEDY)
     if name:
         return InputError(
             "an installed package",
