@@ -115,7 +115,8 @@ def describe_ct(node: Any) -> str:
     columns, rows, slices = node.GetImageData().GetDimensions()
     i, j, k = node.GetSpacing()
     low, high = node.GetImageData().GetScalarRange()
-    return f"{columns} × {rows} × {slices} voxels of {i:.3g} × {j:.3g} × {k:.3g} mm, {low:g} to {high:g} HU"
+    size = f"{columns} × {rows} × {slices} voxels of {i:.3g} × {j:.3g} × {k:.3g} mm"
+    return f"{size}, {low:g} to {high:g} HU".replace("-", "\N{MINUS SIGN}")
 
 
 def _check_volume(node: Any) -> None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+from collections.abc import Iterable
+from html import escape
 from importlib import metadata
 from pathlib import Path
 
 from slicer.i18n import tr as _
+
+from ..xray.provenance import Provenance
+
+# Readable on light and dark panels.
+_KNOWN, _ASSUMED = "#808080", "#c77700"
 
 # The engine names what can be given as options of its command, which nobody can give in a window.
 _OPTIONS = (
@@ -26,6 +33,20 @@ def without_options(text: str) -> str:
     for pattern, word in _OPTIONS:
         text = pattern.sub(word, text)
     return text
+
+
+def as_table(lines: Iterable[Provenance]) -> str:
+    """Quantities, values and origins as rich text, a row each; what was assumed stands out."""
+    rows = (
+        f"<tr><td><b>{escape(line.quantity)}</b></td><td>{escape(line.value)}<br>{_origin(line)}</td></tr>"
+        for line in lines
+    )
+    return f'<table cellspacing="0" cellpadding="3">{"".join(rows)}</table>'
+
+
+def _origin(line: Provenance) -> str:
+    colour, word = (_ASSUMED, _("assumed: {origin}")) if line.assumed else (_KNOWN, "{origin}")
+    return f'<span style="color: {colour}">{escape(word.format(origin=line.origin))}</span>'
 
 
 def minutes_and_seconds(seconds: float) -> str:

@@ -21,6 +21,7 @@ from ..mrml.xray_sequence import add_xray_file, frames_of
 from .geometry_form import GeometryForm
 from .overlays import Overlays
 from .session import Session, choose, enable, fill, remember, remembered, spread, tick
+from .words import as_table
 
 _STATES = {"calibrated": "✓ ", "assumed": "! ", "missing": "✕ "}
 
@@ -260,7 +261,7 @@ class XRaysSection:
         geometry = geometry_or_fault(view)
         self.ui.geometryState.text = _STATES[geometry.state] + geometry.summary
         lines = (*geometry.lines, *of_pixels(read_provenance(view)))
-        self.ui.geometryDetails.text = "\n".join(str(line) for line in lines)
+        self.ui.geometryDetails.text = as_table(lines)
         self._show_pixels(view, busy)
         enable(
             self.ui.maskSelector,
