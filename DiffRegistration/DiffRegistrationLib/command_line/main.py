@@ -18,6 +18,7 @@ from .output import BAD_INPUT, print_json
 from .register import register
 from .simulate import simulate
 from .train import train
+from .triangulate import triangulate
 
 
 class _Verbs(TyperGroup):
@@ -53,6 +54,7 @@ app.command("info")(info)
 app.command("drr")(drr)
 app.command("train")(train)
 app.command("register")(register)
+app.command("triangulate")(triangulate)
 app.command("simulate")(simulate)
 app.command("demo")(demo)
 app.command("evaluate")(evaluate)
