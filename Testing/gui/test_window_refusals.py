@@ -387,7 +387,7 @@ def test_a_full_disk_for_temporary_files_is_told(panel: Any, monkeypatch: pytest
 
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "mkdtemp", full)
-        with refused(panel, "/tmp", "No space left on device", "space left on the disk"):
+        with refused(panel, "/tmp", "No space left on device", "Make room on the disk"):
             choose(panel.register.ui.startBox, "ap")
             panel.register.ui.registerButton.click()
     register(panel)

@@ -160,4 +160,4 @@ def test_what_is_no_ct_is_refused_with_a_remedy(scene: Any, unchanged: Callable)
 
 def test_a_ct_is_described_in_a_line(scene: Any, tmp_path: Path) -> None:
     node = loaded(written(tmp_path / "ct.nrrd", GRIDS["turned"]))
-    assert describe_ct(node) == "9 × 7 × 6 voxels of 0.7 × 1.3 × 2.1 mm, -3024 to 151 HU"
+    assert describe_ct(node) == "9 × 7 × 6 voxels of 0.7 × 1.3 × 2.1 mm, −3024 to 151 HU"

@@ -9,7 +9,8 @@ import numpy as np
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-PATIENT = "Doe^Unmistakable"
+# Long enough not to turn up by chance among millions of weights.
+PATIENT = "Doenhoff^Unmistakable"
 _ROOT = "1.2.826.0.1.3680043.10.999"
 
 
