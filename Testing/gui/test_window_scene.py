@@ -180,6 +180,17 @@ def test_beams_and_views_follow_what_comes_and_goes(panel: Any, stand_in: StandI
     assert layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutOneUp3DView
 
 
+def test_a_view_that_is_removed_and_added_again_shows_its_beam(panel: Any) -> None:
+    from DiffRegistrationLib.mrml.beam_model import beam_is_shown
+
+    _ct, (xray,) = patient(panel, 180.0)
+    panel.xrays.ui.removeButton.click()
+    assert not beam_is_shown(xray)
+    panel.xrays.ui.xraySelector.setCurrentNode(xray)
+    panel.xrays.ui.addNodeButton.click()
+    assert beam_is_shown(xray)
+
+
 def test_views_may_come_while_a_network_is_trained(panel: Any, tmp_path: Path) -> None:
     patient(panel, 180.0)
     panel.train.ui.networkPath.currentPath = str(tmp_path / "head.pt")

@@ -56,6 +56,19 @@ def test_points_come_as_table_json_and_csv(tmp_path: Path) -> None:
     assert table.code == 0 and "bead 4" in table.stdout and "view 3" in table.stdout
 
 
+def test_a_camera_of_another_study_is_warned_of(tmp_path: Path) -> None:
+    options, _pixels, points = written(tmp_path, 2)
+    right = run("triangulate", points, *options, "--json")
+    assert json.loads(right.stdout)["fits"] and "Warning" not in right.stderr
+    # Its C-arm stood 20 mm farther along the patient.
+    moved = np.eye(4)
+    moved[2, 3] = 20
+    write_camera(tmp_path / "cam2.json", views(50.0)[0].moved(moved))
+    wrong = run("triangulate", points, *options, "--json")
+    assert wrong.code == 0 and not json.loads(wrong.stdout)["fits"]
+    assert "fit the views badly" in " ".join(wrong.stderr.split())
+
+
 def test_what_cannot_be_triangulated_is_refused_with_a_remedy(tmp_path: Path) -> None:
     options, pixels, points = written(tmp_path, 2)
 

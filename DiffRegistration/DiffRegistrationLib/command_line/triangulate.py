@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ..xray.geometry.triangulation import Triangulation
 
 _SIGMA_PX = 0.5
+# Errors of pixels alone are 1.25 standard deviations long on average, and shorter after a fit.
+_SIGMAS_OF_FIT = 5.0
 
 
 def triangulate(
@@ -55,8 +57,16 @@ def triangulate(
             )
         if out is not None:
             write_triangulated(out, seen.names, found)
+    fits = not found.mean_reprojection > _SIGMAS_OF_FIT * sigma
+    if not fits:
+        say(
+            f"The points fit the views badly: {found.mean_reprojection:.1f} px on average, for pixels known to "
+            f"{sigma:g} px. Check that each camera is that of its columns and of this study.",
+            label="Warning:",
+            style="bold yellow",
+        )
     if as_json:
-        print_json(_content(seen.names, found))
+        print_json({"fits": fits, **_content(seen.names, found)})
     else:
         _show(seen.names, found)
     if out is not None:

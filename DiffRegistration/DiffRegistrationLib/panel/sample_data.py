@@ -9,7 +9,7 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from ..xray.errors import InputError
+from ..xray.errors import UNUSABLE, as_input_error
 from .packages import ensure_packages
 
 CATEGORY = "Fluoro Registration"
@@ -48,9 +48,9 @@ def _with_packages(load: Callable[[], list[Any]], requirements: Path | None, _so
             ensure_packages(requirements, network=False, interactive=True)
         with slicer.util.WaitCursor():
             return load()
-    except (InputError, OSError) as error:
+    except UNUSABLE as error:
         # Sample Data shows nothing of an error.
-        slicer.util.errorDisplay(str(error))
+        slicer.util.errorDisplay(str(as_input_error(error)))
         return []
 
 

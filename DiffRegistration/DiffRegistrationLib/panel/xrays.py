@@ -80,14 +80,14 @@ class XRaysSection:
         """Add the X-ray of a file as the last view; whether that was possible."""
         if not self._session.ready():
             return False
-        added = False
+        added = None
         with self._session.refusals_shown():
             node = add_xray_file(path)
             add_view(node)
             self._files[node.GetID()] = path
-            added = True
-        self._came()
-        return added
+            added = node
+        self._came(added)
+        return added is not None
 
     def on_add_node(self, _checked: bool = False) -> None:
         """Take a volume of the scene as a view."""
@@ -97,13 +97,18 @@ class XRaysSection:
         if node in views_in_scene():
             self._session.say(_("{name} is a view already.").format(name=node.GetName()))
             return
+        added = None
         with self._session.refusals_shown():
             add_view(node, other_than=self._session.ct)
+            added = node
             self.ui.xraySelector.setCurrentNode(None)
-        self._came()
+        self._came(added)
 
-    def _came(self) -> None:
-        """Another view: choose and show it."""
+    def _came(self, added: Any) -> None:
+        """Another view, or None where it was refused: choose and show it."""
+        if added is not None and self.ui.beamButton.checked and geometry_or_fault(added).state != "missing":
+            # It may have been a view before, whose beam was hidden when it was removed.
+            show_beam(added)
         self._session.changed()
         self.ui.xrayTable.selectRow(len(views_in_scene()) - 1)
         self.show_new_beams()
