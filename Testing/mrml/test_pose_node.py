@@ -42,7 +42,7 @@ def ct(scene: Any) -> Any:
 def summary(pose: np.ndarray, verdict: Verdict = Verdict.DOUBTFUL) -> RegistrationSummary:
     result = RegistrationResult(
         pose, verdict, "depth is vague: ±3 mm; “look” & see", 0.9123456789, np.diag(np.arange(1.0, 7) / 7),
-        np.array([1 / 3, -2.0, 3.0]), 0.731, (), "AP", (),
+        np.array([1 / 3, -2.0, 3.0]), 0.731, (), "AP", (), (),
     )  # fmt: skip
     return RegistrationSummary.from_dict(result_as_dict(result))
 

@@ -71,7 +71,7 @@ def solved() -> RegistrationResult:
     covariance = np.diag([1e-3, 1e-3, 1e-3, 0.1, 3.0, 0.1]) ** 2
     drr = Projector(head()).render(camera().rays(), truth())[0].reshape(camera().size)
     return RegistrationResult(
-        truth(), Verdict.ACCEPTED, "given", 0.9, covariance, np.zeros(3), 0.1, (), "truth", (drr,)
+        truth(), Verdict.ACCEPTED, "given", 0.9, covariance, np.zeros(3), 0.1, (), "truth", (), (drr,)
     )
 
 

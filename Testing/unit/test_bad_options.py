@@ -27,7 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "words"),
     [
         (("--start", "sideways"), ("sideways", "auto, ap, pa", "pose")),
-        (("--similarity", "ncc"), ("ncc", "local-ncc, global-ncc, gradient-ncc, mutual-information")),
+        (("--similarity", "ncc"), ("ncc", "auto, local-ncc, global-ncc, gradient-ncc, mutual-information")),
         (("--camera", "again.json"), ("--camera", "2 times for 1 X-ray", "once per X-ray")),
         (("--mask", "a.png", "--mask", "b.png"), ("--mask", "2 times for 1 X-ray")),
         (("--sdd", "1000"), ("--sdd", "beside --camera", "Leave out")),

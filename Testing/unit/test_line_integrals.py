@@ -38,11 +38,20 @@ def test_image_without_open_field_is_only_offset():
 
 
 def test_burnt_out_and_starved_pixels_are_masked_and_noted():
-    counts = np.rint(np.clip(900 * np.exp(-1.5 * thickness()), 20, 600)).astype(np.float32)
-    result = line_integrals(counts)
-    np.testing.assert_array_equal(result.mask, (counts > 20) & (counts < 600))
+    inside = np.s_[45:135, 80:180]
+    counts = np.rint(np.clip(900 * np.exp(-1.5 * thickness()), 20, 190)).astype(np.float32)[inside]
+    assert 0.01 < np.mean(counts == 190) < 0.2
+    result = line_integrals(counts, mask=np.ones(counts.shape, bool))
+    np.testing.assert_array_equal(result.mask, (counts > 20) & (counts < 190))
     assert {p.quantity for p in result.provenance} >= {"black level", "white level"}
     assert np.isfinite(result.attenuation).all()
+
+
+def test_a_burnt_out_open_beam_is_no_attenuation_and_stays():
+    counts = np.rint(np.clip(900 * np.exp(-1.5 * thickness()), 1, 600)).astype(np.float32)
+    result = line_integrals(counts)
+    assert result.mask.all() and np.all(result.attenuation[counts == 600] == 0)
+    assert any(p.quantity == "open beam" and p.assumed for p in result.provenance)
 
 
 def test_given_saturation_levels_are_kept_to():

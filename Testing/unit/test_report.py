@@ -56,7 +56,7 @@ def result(drrs: tuple[np.ndarray, ...], verdict: Verdict = Verdict.DOUBTFUL) ->
     )
     reason = "two starts ended 4.1 mm apart"
     return RegistrationResult(
-        pose, verdict, reason, 0.93, covariance, CENTRE, 0.4, steps, "coarse search", tuple(drrs)
+        pose, verdict, reason, 0.93, covariance, CENTRE, 0.4, steps, "coarse search", (), tuple(drrs)
     )
 
 

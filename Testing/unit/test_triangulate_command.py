@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from DiffRegistrationLib.xray.files.camera_files import write_camera
+from DiffRegistrationLib.xray.geometry.lens_distortion import BrownDistortion
 from fluororeg_runs import run
 from test_triangulation import POINTS, seen, views
 
@@ -56,6 +57,26 @@ def test_points_come_as_table_json_and_csv(tmp_path: Path) -> None:
     assert table.code == 0 and "bead 4" in table.stdout and "view 3" in table.stdout
 
 
+def test_a_distortion_that_a_camera_file_tells_of_is_undone(tmp_path: Path) -> None:
+    options, pixels, points = written(tmp_path, 2)
+    bent = BrownDistortion((9.0, 0.0, 0.0), (0.0, 0.001), (2500.0, 2500.0), (399.5, 399.5))
+    pixels[0] = bent.distorted(pixels[0])
+    pixels[1, 4] = np.nan
+    write_points(points, pixels)
+    straight = run("triangulate", points, *options, "--json")
+    assert json.loads(straight.stdout)["mean_reprojection_px"] > 0.3
+    write_camera(tmp_path / "cam1.json", views(0.0)[0], (), bent)
+    done = run("triangulate", points, *options, "--json")
+    assert done.code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["mean_reprojection_px"] < 1e-5 and found["points"][4]["position_mm"] is None
+    for n in range(4):
+        np.testing.assert_allclose(found["points"][n]["position_mm"], POINTS[n], atol=1e-5)
+    write_camera(tmp_path / "cam1.json", views(0.0)[0], (), replace(bent, radial=(-400.0, 0.0, 0.0)))
+    refused = run("triangulate", points, *options)
+    assert refused.code == 2 and "cam1.json: its distortion folds the image over" in " ".join(refused.stderr.split())
+
+
 def test_a_camera_of_another_study_is_warned_of(tmp_path: Path) -> None:
     options, _pixels, points = written(tmp_path, 2)
     right = run("triangulate", points, *options, "--json")
@@ -97,4 +118,4 @@ def test_what_cannot_be_triangulated_is_refused_with_a_remedy(tmp_path: Path) ->
     mirrored[1, :, 0] = 799 - pixels[1, :, 0]
     mirrored[1, :, 1] = 799 - pixels[1, :, 1]
     write_points(points, mirrored)
-    assert "flipped axes" in refused(points, *options)
+    assert "flipped axes" in refused(points, *options) and "calibration check" in refused(points, *options)

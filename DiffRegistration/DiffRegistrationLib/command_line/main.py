@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from .benchmark import app as benchmark_app
+from .calibration import app as calibration_app
 from .demo import demo
 from .drr import drr
 from .evaluate import evaluate
@@ -58,6 +59,7 @@ app.command("triangulate")(triangulate)
 app.command("simulate")(simulate)
 app.command("demo")(demo)
 app.command("evaluate")(evaluate)
+app.add_typer(calibration_app, name="calibration")
 app.add_typer(benchmark_app, name="benchmark")
 
 

@@ -46,8 +46,8 @@ def register(
     ] = None,
     similarity: Annotated[
         str,
-        typer.Option("--similarity", help="gradient-ncc, local-ncc, global-ncc or mutual-information."),
-    ] = "gradient-ncc",
+        typer.Option("--similarity", help="auto, gradient-ncc, local-ncc, global-ncc or mutual-information."),
+    ] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Register a CT to X-rays: writes the pose (.tfm, .h5, .json), the DRR (.nrrd) and an HTML report.

@@ -35,9 +35,11 @@ def triangulate(
     """Find the likeliest points in space for the pixels that two or more views show them at.
 
     Each comes with its standard deviations and with how far its image lies from what each view shows: mean errors of
-    many pixels mean cameras that do not belong together.
+    many pixels mean cameras that do not belong together. A distortion that a camera file tells of is undone.
     """
     with input_errors_end_the_command(as_json):
+        import numpy as np
+
         from ..xray.files.camera_files import read_camera
         from ..xray.files.point_files import read_seen_points, write_triangulated
         from ..xray.geometry import triangulation
@@ -45,15 +47,20 @@ def triangulate(
         _check(camera, sigma, outlier)
         if out is not None:
             refuse_overwriting([out], [points, *camera])
-        cameras = [read_camera(path).camera for path in camera]
-        seen = read_seen_points(points, len(cameras))
-        found = triangulation.triangulate(cameras, seen.pixels, sigma_px=sigma, outlier_px=outlier)
+        calibrated = [read_camera(path) for path in camera]
+        seen = read_seen_points(points, len(calibrated))
+        ideal = np.stack(
+            [one.ideal_pixels(path, pixels) for one, path, pixels in zip(calibrated, camera, seen.pixels, strict=True)]
+        )
+        found = triangulation.triangulate(
+            [one.camera for one in calibrated], ideal, sigma_px=sigma, outlier_px=outlier
+        )
         if found.behind.any():
             raise InputError(
                 points,
                 f"{int(found.behind.sum())} of {len(seen.names)} points lie behind an X-ray source",
                 "The cameras do not belong together, are given in another order, or one has flipped axes (LPS for "
-                "RAS). Check them.",
+                "RAS). Check them: fluororeg calibration check says which.",
             )
         if out is not None:
             write_triangulated(out, seen.names, found)

@@ -59,6 +59,12 @@ def use_camera_file(node: Any, path: Path) -> None:
     InputError if it is none, or that of an image of another size; all is then as it was.
     """
     calibrated = read_camera(path, size=layout_of(node).inverse().pair(size_of(node)))
+    if calibrated.distortion is not None:
+        raise InputError(
+            path,
+            "tells of a distortion, which must be undone on the image as stored",
+            "Add the X-ray's file anew together with this camera file (add_xray_sequence with an XrayFile).",
+        )
     _lay_out(node, GridSymmetry.identity())
     set_camera(node, calibrated.camera, calibrated.provenance, WorldFrame.CALIBRATION)
 

@@ -7,30 +7,64 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from ..xray.geometry import rigid
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
-from .quality import Evidence, judge
+from .evidence import Shown, covariance_of, evidence_for
+from .quality import judge
 from .result import Iteration, RegistrationResult
+from .scene import PlacedBody
 from .search import Candidate, around, correlate_in_plane, distinct, orientations_around, search_binning
+from .similarity import AUTO, chosen
 from .solver import Refinement, refine
 from .starts import Start, twin
-from .views import compare_all, view_level
+from .views import view_level
 
-DEFAULT_SIMILARITY = "gradient-ncc"
+DEFAULT_SIMILARITY = AUTO
 
-# Iterations by level, coarse to fine: the finer, the closer the pose already is.
-_ITERATIONS = (12, 10, 8, 5)
+# Iterations by level, coarse to fine: the finer, the closer the pose already is. On the last one it shall arrive.
+_ITERATIONS, _LAST_ITERATIONS = (12, 10, 8, 8), 20
+# From a pose that is nearly right the levels before the last ones have nothing to add.
+_LEVELS_NEAR = 3
 # Poses that differ by less are one basin at the level where they are told apart.
 _BASIN_DEG, _BASIN_MM = 4.0, 8.0
 # Poses kept after the search and after each of the first levels.
 _KEPT_TRUSTED, _KEPT_SEARCHED, _KEPT_WIDE = (6, 2, 2), (16, 4, 2), (64, 12, 4, 2)
-# Level on which verdicts are passed: edges of anatomy show, pixel noise does not.
-_JUDGING_FOOTPRINT_MM = 2.0
 
 Watch = Callable[[str, Iteration | None, Float64[np.ndarray, "4 4"]], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is registered: the CT (projector) to X-rays, each with its similarity and weight, among `others`."""
+
+    projector: Projector
+    radiographs: tuple[Radiograph, ...]
+    similarities: tuple[str, ...]
+    weights: tuple[float, ...]
+    others: tuple[PlacedBody, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        projector: Projector,
+        radiographs: Sequence[Radiograph],
+        similarity: str | Sequence[str],
+        weights: Sequence[float] | None,
+        others: Sequence[PlacedBody],
+    ) -> Task:
+        """ValueError for numbers that do not fit those of the X-rays, and weights that are not positive."""
+        count = len(radiographs)
+        names = [similarity] * count if isinstance(similarity, str) else list(similarity)
+        weights = [1.0] * count if weights is None else [float(weight) for weight in weights]
+        if not len(names) == len(weights) == count or not count:
+            raise ValueError(f"{count} X-rays, {len(names)} similarities and {len(weights)} weights")
+        if not (np.isfinite(weights).all() and min(weights) > 0):
+            raise ValueError(f"weights must be positive numbers, got {weights}")
+        means = {name: chosen(name, projector.ct) for name in set(names)}
+        return cls(projector, tuple(radiographs), tuple(means[name] for name in names), tuple(weights), tuple(others))
 
 
 @dataclass(frozen=True)
@@ -40,24 +74,29 @@ class _Levels:
     binnings: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(
-        cls, radiographs: Sequence[Radiograph], projector: Projector, pose: Float64[np.ndarray, "4 4"], wide: bool
-    ) -> _Levels:
+    def of(cls, task: Task, start: Start) -> _Levels:
         """Many candidates begin where the search left them, few of them with twice its detail."""
+        pose, projector = start.poses[0][1], task.projector
         centre = rigid.transform_points(pose, [projector.ct.centre])[0]
         voxel = float(np.cbrt(np.prod(projector.ct.voxel_size)))
         pyramids = []
-        for radiograph in radiographs:
+        for radiograph in task.radiographs:
             footprint = radiograph.camera.pixel_footprint_mm(centre)
             finest = 1
             # Pixels much finer than voxels show nothing that the CT could match.
             while footprint * finest < 0.6 * voxel and finest < 64:
                 finest *= 2
             searched = search_binning(radiograph.camera, projector, pose)
-            coarsest = max(searched if wide else searched // 2, finest)
+            coarsest = max(searched if start.wide else searched // 2, finest)
             pyramids.append([2**n for n in range(int(np.log2(coarsest)), int(np.log2(finest)) - 1, -1)])
         depth = max(map(len, pyramids))
-        return cls(tuple(zip(*[[p[0]] * (depth - len(p)) + p for p in pyramids], strict=True)))
+        steps = list(zip(*[[p[0]] * (depth - len(p)) + p for p in pyramids], strict=True))
+        return cls(tuple(steps[-_LEVELS_NEAR:] if start.near else steps))
+
+    def iterations(self, level: int) -> int:
+        """How many the solver may take."""
+        last = level == len(self.binnings) - 1
+        return _LAST_ITERATIONS if last else _ITERATIONS[min(level, len(_ITERATIONS) - 1)]
 
 
 def register(
@@ -65,16 +104,47 @@ def register(
     radiographs: Sequence[Radiograph],
     start: Start,
     *,
-    similarity: str = DEFAULT_SIMILARITY,
+    similarity: str | Sequence[str] = DEFAULT_SIMILARITY,
+    weights: Sequence[float] | None = None,
+    others: Sequence[PlacedBody] = (),
+    wants_drrs: bool = True,
     watch: Watch | None = None,
 ) -> RegistrationResult:
     """The pose (world_from_ct) of the projector's CT that explains all `radiographs` at once.
 
-    `watch(stage, iteration, pose)` is called as it goes, for progress and a live overlay. The result says how sure it
-    is; nothing is raised for images that do not fit.
+    `similarity` is one of `SIMILARITY_NAMES`, for all views or one each; `weights` is what each view counts (1).
+    `others` are bodies that the X-rays show as well and that stay where they are. `watch(stage, iteration, pose)` is
+    called as it goes, for progress and a live overlay. Without `wants_drrs` the result has none, which saves time. The
+    result says how sure it is; nothing is raised for images that do not fit.
     """
     began = time.perf_counter()
-    ct = projector.ct
+    task = Task.of(projector, radiographs, similarity, weights, others)
+    winner, rivals, refinement = _search_and_refine(task, start, watch)
+    shown = Shown(projector, task.radiographs, task.others)
+    others_found = distinct(
+        [winner, *rivals], projector.ct.centre, [r.camera for r in radiographs], 3, _BASIN_DEG, _BASIN_MM
+    )[1:]
+    evidence, fits = evidence_for(shown, winner.pose, [rival.pose for rival in others_found], refinement)
+    verdict, reason = judge(evidence)
+    drrs = tuple(shown.drr(radiograph, winner.pose) for radiograph in radiographs) if wants_drrs else ()
+    return RegistrationResult(
+        pose=winner.pose,
+        verdict=verdict,
+        reason=reason,
+        similarity=evidence.correlation,
+        covariance=covariance_of(refinement),
+        centre=shown.centre(winner.pose),
+        seconds=time.perf_counter() - began,
+        iterations=winner.iterations,
+        start=winner.name,
+        views=fits,
+        drrs=drrs,
+    )
+
+
+def _search_and_refine(task: Task, start: Start, watch: Watch | None) -> tuple[Candidate, list[Candidate], Refinement]:
+    """The best pose, its rivals, and the refinement that led to it."""
+    projector, ct = task.projector, task.projector.ct
 
     def tell(stage: str, iteration: Iteration | None, pose: Float64[np.ndarray, "4 4"]) -> None:
         if watch is not None:
@@ -83,26 +153,31 @@ def register(
     def refined(candidate: Candidate, level: int, stage: str) -> tuple[Candidate, Refinement]:
         binnings = levels.binnings[level]
         views = [
-            view_level(radiograph, binning, projector, candidate.pose, similarity)
-            for radiograph, binning in zip(radiographs, binnings, strict=True)
+            view_level(radiograph, binning, projector, candidate.pose, similarity, task.others, weight)
+            for radiograph, binning, similarity, weight in zip(
+                radiographs, binnings, task.similarities, task.weights, strict=True
+            )
         ]
         refinement = refine(
             views,
             projector,
             candidate.pose,
             binning=binnings[0],
-            most_iterations=_ITERATIONS[min(level, len(_ITERATIONS) - 1)],
+            most_iterations=levels.iterations(level),
             watch=lambda iteration, pose: tell(stage, iteration, pose),
         )
         steps = (*candidate.iterations, *refinement.iterations)
         return Candidate(refinement.pose, refinement.comparison.agreement, candidate.name, steps), refinement
 
-    whole = radiographs
+    radiographs = task.radiographs
     if start.trusted:
-        radiographs = [around(r, projector, start.poses[0][1], start.reach_mm) for r in whole]
+        radiographs = tuple(around(r, projector, start.poses[0][1], start.reach_mm) for r in radiographs)
     cameras = [radiograph.camera for radiograph in radiographs]
-    levels = _Levels.of(radiographs, projector, start.poses[0][1], start.wide)
-    candidates = _searched(projector, radiographs, start)
+    levels = _Levels.of(Task(projector, radiographs, task.similarities, task.weights), start)
+    if start.near:
+        candidates = [Candidate(pose, -1.0, name) for name, pose in start.poses]
+    else:
+        candidates = _searched(task, radiographs, start)
     kept = _KEPT_TRUSTED if start.trusted else _KEPT_WIDE if start.wide else _KEPT_SEARCHED
     candidates = distinct(candidates, ct.centre, cameras, kept[0], _BASIN_DEG, _BASIN_MM)
     tell("search", None, candidates[0].pose)
@@ -125,11 +200,12 @@ def register(
             rivals = ranked[1:2]
         candidates, refinement = ranked[:keep], outcomes[0][1]
     assert refinement is not None
-    return _result(projector, whole, candidates[0], rivals, refinement, began)
+    return candidates[0], rivals, refinement
 
 
-def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: Start) -> list[Candidate]:
+def _searched(task: Task, radiographs: Sequence[Radiograph], start: Start) -> list[Candidate]:
     """All starts with their neighbourhood, placed in plane by correlation; best first after a trusted start itself."""
+    projector = task.projector
     tried = []
     for name, pose in start.poses:
         centre = rigid.transform_points(pose, [projector.ct.centre])[0]
@@ -143,84 +219,6 @@ def _searched(projector: Projector, radiographs: Sequence[Radiograph], start: St
                 for turned in orientations_around(moved, centre + depth * beam, start.reach_deg, start.step_deg)
             ]
     given = [Candidate(pose, -1.0, name) for name, pose in start.poses]
-    found = correlate_in_plane(radiographs, projector, tried, start.reach_mm)
+    found = correlate_in_plane(radiographs, projector, tried, start.reach_mm, task.others)
     # Correlation may be drawn away by something brighter than the CT: a trusted start is refined as it is, too.
     return [*given, *found] if start.trusted or not found else found
-
-
-def _result(
-    projector: Projector,
-    radiographs: Sequence[Radiograph],
-    winner: Candidate,
-    rivals: Sequence[Candidate],
-    refinement: Refinement,
-    began: float,
-) -> RegistrationResult:
-    pose = winner.pose
-    centre = rigid.transform_points(pose, [projector.ct.centre])[0]
-    comparison = refinement.comparison
-    covariance = comparison.residual**2 / comparison.samples * np.linalg.pinv(comparison.hessian, rcond=1e-12)
-    drrs = tuple(_whole_drr(projector, radiograph, pose) for radiograph in radiographs)
-    edges = _edge_score(projector, radiographs, pose)
-    cameras = [radiograph.camera for radiograph in radiographs]
-    others = distinct([winner, *rivals], projector.ct.centre, cameras, 3, _BASIN_DEG, _BASIN_MM)[1:]
-    correlations, covered = [], []
-    for radiograph, drr in zip(radiographs, drrs, strict=True):
-        shared = radiograph.mask & (drr > 0)
-        covered.append(_covered(projector, radiograph, pose))
-        enough = shared.sum() > 16 and min(drr[shared].std(), radiograph.attenuation[shared].std()) > 0
-        correlations.append(float(np.corrcoef(radiograph.attenuation[shared], drr[shared])[0, 1]) if enough else 0.0)
-    # Uncertainty is judged along the camera's axes: the depth of a single view is never known well.
-    turn = np.kron(np.eye(2), radiographs[0].camera.camera_from_world[:3, :3])
-    evidence = Evidence(
-        edges,
-        float(np.mean(correlations)),
-        min(covered),
-        max((_edge_score(projector, radiographs, rival.pose) for rival in others), default=None),
-        np.sqrt(np.maximum(np.diag(turn @ covariance @ turn.T), 0)),
-        refinement.converged,
-    )
-    verdict, reason = judge(evidence)
-    return RegistrationResult(
-        pose=pose,
-        verdict=verdict,
-        reason=reason,
-        similarity=evidence.correlation,
-        covariance=covariance,
-        centre=centre,
-        seconds=time.perf_counter() - began,
-        iterations=winner.iterations,
-        start=winner.name,
-        drrs=drrs,
-    )
-
-
-def _edge_score(projector: Projector, radiographs: Sequence[Radiograph], pose: Float64[np.ndarray, "4 4"]) -> float:
-    """How well edges agree at about `_JUDGING_FOOTPRINT_MM` per pixel, whatever similarity was optimised."""
-    centre = rigid.transform_points(pose, [projector.ct.centre])[0]
-    views = []
-    for radiograph in radiographs:
-        footprint = radiograph.camera.pixel_footprint_mm(centre)
-        binning = int(2 ** max(0, round(np.log2(_JUDGING_FOOTPRINT_MM / footprint))))
-        views.append(view_level(radiograph, binning, projector, pose, "gradient-ncc"))
-    return compare_all(views, projector, pose).agreement
-
-
-def _covered(projector: Projector, radiograph: Radiograph, pose: Float64[np.ndarray, "4 4"]) -> float:
-    """Part of the X-ray that sees the CT, or part of the CT's shadow that is on the X-ray, whichever is larger."""
-    coarse = radiograph.binned(search_binning(radiograph.camera, projector, pose))
-    rows, columns = coarse.camera.size
-    wide = coarse.camera.cropped(-rows, -columns, (3 * rows, 3 * columns))
-    shadow = projector.coverage(wide.rays(), pose).crosses.reshape(3 * rows, 3 * columns)
-    shared = int((shadow[rows : 2 * rows, columns : 2 * columns] & coarse.mask).sum())
-    return max(shared / max(int(coarse.mask.sum()), 1), shared / max(int(shadow.sum()), 1))
-
-
-def _whole_drr(
-    projector: Projector, radiograph: Radiograph, pose: Float64[np.ndarray, "4 4"]
-) -> Float32[np.ndarray, "rows columns"]:
-    """DRR on all pixels of the X-ray, also the masked ones: a person looks at the whole image."""
-    centre = rigid.transform_points(pose, [projector.ct.centre])[0]
-    camera = radiograph.camera
-    binning = projector.binning_for(camera.pixel_footprint_mm(centre))
-    return projector.render(camera.rays(), pose, binning=binning)[0].reshape(camera.size).astype(np.float32)

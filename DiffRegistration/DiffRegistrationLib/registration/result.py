@@ -30,14 +30,25 @@ class Iteration:
     improved: bool
 
 
+@dataclass(frozen=True)
+class ViewFit:
+    """How one view agrees with the pose: `agreement` (1 = identical, 0 = nothing explained), NCC of brightness, the
+    part that is `covered`, and why the view was left out of the registration, None where it was not."""
+
+    agreement: float
+    correlation: float
+    covered: float
+    left_out: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class RegistrationResult:
     """A pose and everything needed to judge it.
 
     `pose` is world_from_ct (RAS mm). `covariance` is that of the left increment ξ = (ω rad, v mm) about `centre`, the
     CT's centre in world mm. `similarity` is the correlation of X-ray and DRR (1 = identical) where both see the
-    patient. `drrs` holds one DRR per view on the X-ray's own pixels. `start` says which start led here, `iterations`
-    the steps from there.
+    patient. `views` says how each view fits. `drrs` holds one DRR per view on the X-ray's own pixels, if asked for.
+    `start` says which start led here, `iterations` the steps from there.
     """
 
     pose: Float64[np.ndarray, "4 4"]
@@ -49,6 +60,7 @@ class RegistrationResult:
     seconds: float
     iterations: tuple[Iteration, ...]
     start: str
+    views: tuple[ViewFit, ...]
     drrs: tuple[Float32[np.ndarray, "rows columns"], ...]
 
     @property

@@ -11,17 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
-from scipy import fft
+from scipy import fft, ndimage
 
 from ..xray.geometry import Camera, Rays, rigid
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .result import Iteration
+from .scene import PlacedBody, line_integrals_of
+from .surroundings import lacks_surroundings
 from .views import comparable
 
 # Correlation on images of this many pixels a side finds a head to about its own pixel; more only costs time. A small
 # bone in a large image needs this many for itself.
 _SEARCH_PIXELS, _LEAST_OBJECT_PIXELS = 24, 8
+# A bone without what surrounds it agrees in fine structure only, which needs more of them: blurred by so many pixels,
+# what is left of an image is structure, where it is stronger than this part of the whole image's.
+_LEAST_STRUCTURE_PIXELS = 16
+_STRUCTURE_SIGMA, _FLATNESS = 3.0, 0.1
 # A match must use this part of what DRR and X-ray could share.
 _LEAST_OVERLAP = 0.4
 
@@ -38,21 +44,32 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class _SearchView:
-    """One X-ray at search size, and a wider camera that also sees what a shift would bring into view."""
+    """One X-ray at search size, and a wider camera that also sees what a shift would bring into view.
+
+    `xray` holds its structure alone if only that can be compared (`structure`).
+    """
 
     xray: Float32[np.ndarray, "rows columns"]
     mask: Bool[np.ndarray, "rows columns"]
     wide: Camera
     rays: Rays
     margin: tuple[int, int]
+    structure: bool
+
+    def comparable(
+        self, drr: Float32[np.ndarray, "rows columns"], mask: Bool[np.ndarray, "rows columns"]
+    ) -> Float32[np.ndarray, "rows columns"]:
+        """What of a DRR is compared."""
+        return _structure(drr, mask) if self.structure else drr
 
 
 def search_binning(camera: Camera, projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> int:
-    """Power of two that brings an image to some 24 pixels a side, but the CT's shadow in it not below 8."""
+    """Power of two that brings an image to some 24 pixels a side, but the CT's shadow in it not below 8 (or 16)."""
     pixels = camera.project(rigid.transform_points(pose, projector.ct.corners()))
     shadow = float(np.sqrt(np.prod(np.ptp(pixels, axis=0)))) if np.isfinite(pixels).all() else np.inf
     wanted = round(np.log2(np.sqrt(np.prod(camera.size)) / _SEARCH_PIXELS))
-    allowed = np.floor(np.log2(max(shadow / _LEAST_OBJECT_PIXELS, 1)))
+    least = _LEAST_STRUCTURE_PIXELS if lacks_surroundings(projector.ct) else _LEAST_OBJECT_PIXELS
+    allowed = np.floor(np.log2(max(shadow / least, 1)))
     return int(2 ** max(0, min(wanted, allowed)))
 
 
@@ -74,12 +91,54 @@ def around(
     return radiograph.cropped(low[1], low[0], (int(high[1] - low[1]), int(high[0] - low[0])))
 
 
-def _search_view(radiograph: Radiograph, binning: int) -> _SearchView:
+def _search_view(
+    radiograph: Radiograph,
+    binning: int,
+    structure: bool,
+    others: Sequence[PlacedBody],
+    centre: Float64[np.ndarray, "3"],
+) -> _SearchView:
     coarse = radiograph.binned(binning)
     rows, columns = coarse.camera.size
     margin = (rows // 2, columns // 2)
     wide = coarse.camera.cropped(-margin[0], -margin[1], (rows + 2 * margin[0], columns + 2 * margin[1]))
-    return _SearchView(coarse.attenuation, coarse.mask, wide, wide.rays(), margin)
+    background = line_integrals_of(others, coarse.camera.rays(), coarse.camera.pixel_footprint_mm(centre))
+    xray = coarse.attenuation
+    if background is not None:
+        xray = _without(xray, background.reshape(xray.shape), coarse.mask, structure)
+    elif structure:
+        xray = _structure(xray, coarse.mask)
+    return _SearchView(xray, coarse.mask, wide, wide.rays(), margin, structure)
+
+
+def _structure(
+    image: Float32[np.ndarray, "rows columns"], mask: Bool[np.ndarray, "rows columns"]
+) -> Float32[np.ndarray, "rows columns"]:
+    """Deviations from the blurred image, in units of their usual size about each pixel; 0 outside the mask."""
+    if not mask.any():
+        return np.zeros_like(image)
+    weight = mask.astype(np.float32)
+    total = np.maximum(ndimage.gaussian_filter(weight, _STRUCTURE_SIGMA), np.float32(1e-3))
+    detail = (image - ndimage.gaussian_filter(image * weight, _STRUCTURE_SIGMA) / total) * weight
+    size = np.sqrt(ndimage.gaussian_filter(detail**2, _STRUCTURE_SIGMA) / total)
+    return detail / (size + np.float32(_FLATNESS * (float(detail[mask].std()) or 1.0)))
+
+
+def _without(
+    xray: Float32[np.ndarray, "rows columns"],
+    background: Float32[np.ndarray, "rows columns"],
+    mask: Bool[np.ndarray, "rows columns"],
+    structure: bool,
+) -> Float32[np.ndarray, "rows columns"]:
+    """The X-ray less as much of the other bodies' shadow as explains it best."""
+    if structure:
+        xray, background = _structure(xray, mask), _structure(background, mask)
+    seen = mask & (background != 0)
+    if not seen.any():
+        return xray
+    f, g = xray[seen] - xray[seen].mean(), background[seen] - background[seen].mean()
+    gain = max(float(f @ g) / (float(g @ g) or 1.0), 0.0)
+    return xray - np.float32(gain) * background
 
 
 def masked_correlation(
@@ -127,10 +186,16 @@ def correlate_in_plane(
     projector: Projector,
     starts: Sequence[tuple[Float64[np.ndarray, "4 4"], str]],
     reach_mm: float,
+    others: Sequence[PlacedBody] = (),
 ) -> list[Candidate]:
-    """Each start, moved by at most `reach_mm` to where it correlates best with all views; best first."""
+    """Each start, moved by at most `reach_mm` to where it correlates best with all views; best first.
+
+    `others` are bodies that the X-rays show as well.
+    """
+    structure = lacks_surroundings(projector.ct)
+    about = rigid.transform_points(starts[0][0], [projector.ct.centre])[0]
     views = [
-        _search_view(radiograph, search_binning(radiograph.camera, projector, starts[0][0]))
+        _search_view(radiograph, search_binning(radiograph.camera, projector, starts[0][0]), structure, others, about)
         for radiograph in radiographs
     ]
     candidates = []
@@ -144,6 +209,7 @@ def correlate_in_plane(
                 continue
             binning = projector.binning_for(view.wide.pixel_footprint_mm(centre))
             drr = projector.render(view.rays, start, binning=binning)[0].reshape(view.wide.size)
+            drr = view.comparable(drr, moving_mask)
             correlation, zero = masked_correlation(view.xray, view.mask, drr, moving_mask)
             rows, columns = np.ogrid[: correlation.shape[0], : correlation.shape[1]]
             rows, columns = rows - zero[0] + view.margin[0], columns - zero[1] + view.margin[1]

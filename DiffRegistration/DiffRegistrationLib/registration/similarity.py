@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float32
 
+from ..xray.ct import CT
+from ..xray.errors import InputError
 from .image_features import (
     Extract,
     Extraction,
@@ -24,9 +26,10 @@ from .image_features import (
 )
 from .mutual_information import mutual_information
 from .robust_correlation import Comparison, RobustCorrelation
+from .surroundings import lacks_surroundings
 from .tone import Tone, best_tone
 
-__all__ = ["SIMILARITIES", "Comparison", "Similarity"]
+__all__ = ["AUTO", "SIMILARITIES", "SIMILARITY_NAMES", "Comparison", "Similarity", "check_similarity", "chosen"]
 
 
 # Enough values to find one number by.
@@ -82,3 +85,21 @@ SIMILARITIES: dict[str, Prepare] = {
     "gradient-ncc": correlation_of(edges),
     "mutual-information": mutual_information,
 }
+
+# Edges where CT and X-ray show the same; fine structure where the CT is a bone without what surrounds it.
+AUTO = "auto"
+_WHOLE, _CUT_OUT = "gradient-ncc", "local-ncc"
+SIMILARITY_NAMES = (AUTO, *SIMILARITIES)
+
+
+def check_similarity(name: str) -> None:
+    """InputError unless there is a similarity of this name."""
+    if name not in SIMILARITY_NAMES:
+        raise InputError(f"similarity {name!r}", "is not known", f"Use one of {', '.join(SIMILARITY_NAMES)}.")
+
+
+def chosen(name: str, ct: CT) -> str:
+    """The name of `SIMILARITIES` that `name` means for this CT."""
+    if name != AUTO:
+        return name
+    return _CUT_OUT if lacks_surroundings(ct) else _WHOLE

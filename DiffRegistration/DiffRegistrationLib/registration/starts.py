@@ -35,7 +35,8 @@ class Start:
 
     Orientations within `reach_deg` are tried on a grid of `step_deg`, depths `depths_mm` off, in-plane positions
     within `reach_mm`. A trusted start is not questioned by its AP/PA twin; only its surroundings are looked at. A
-    start that is `wide` covers so many poses that they are first refined in less detail.
+    start that is `wide` covers so many poses that they are first refined in less detail; one that is `near` is so
+    close that it is refined as it is, in the last detail only.
     """
 
     poses: tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]
@@ -45,11 +46,17 @@ class Start:
     reach_mm: float
     trusted: bool
     wide: bool = False
+    near: bool = False
 
 
 def start_from_pose(pose: Float64[np.ndarray, "4 4"], name: str = "given pose") -> Start:
     """A pose that a person or a file gave: right to about 15° and some centimetres."""
     return Start(((name, pose),), 15.0, 10.0, (0.0,), 40.0, trusted=True)
+
+
+def start_from_prediction(pose: Float64[np.ndarray, "4 4"], name: str) -> Start:
+    """A pose from frames beside this one: right to a few degrees and millimetres."""
+    return Start(((name, pose),), 0.0, 1.0, (0.0,), 15.0, trusted=True, near=True)
 
 
 def start_from_name(name: str, ct: CT, radiographs: Sequence[Radiograph]) -> Start:

@@ -12,6 +12,7 @@ from ..xray.geometry import Camera, Rays, rigid
 from ..xray.geometry.pixel_grid import all_pixels
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
+from .scene import PlacedBody, line_integrals_of
 from .similarity import SIMILARITIES, Comparison, Similarity
 
 # Fewer pixels than this cannot tell six parameters apart.
@@ -22,21 +23,23 @@ _LEAST_WHOLE, _NEARLY_ALL = 0.4, 0.97
 
 @dataclass(frozen=True, eq=False)
 class ViewLevel:
-    """One view at one image binning."""
+    """One view at one image binning. `background` is what bodies other than the CT add to the rays."""
 
     camera: Camera
     mask: Bool[np.ndarray, "rows columns"]
     rays: Rays
     ct_binning: int
     similarity: Similarity
+    background: Float32[np.ndarray, "rays"] | None = None
+    weight: float = 1.0
 
     def drr(
         self, projector: Projector, pose: Float64[np.ndarray, "4 4"]
     ) -> tuple[Float32[np.ndarray, "rows columns"], Float32[np.ndarray, "6 rows columns"]]:
-        """DRR and its derivative on the level's grid; 0 where the mask is False."""
+        """DRR of all bodies and its derivative by the CT's pose on the level's grid; 0 where the mask is False."""
         values, derivative = projector.render_with_jacobian(self.rays, pose, binning=self.ct_binning)
         image = np.zeros(self.mask.shape, dtype=np.float32)
-        image[self.mask] = values[0]
+        image[self.mask] = values[0] if self.background is None else values[0] + self.background
         jacobian = np.zeros((6, *self.mask.shape), dtype=np.float32)
         jacobian[:, self.mask] = derivative[0].T
         return image, jacobian
@@ -70,32 +73,47 @@ def view_level(
     projector: Projector,
     pose: Float64[np.ndarray, "4 4"],
     similarity: str,
+    others: Sequence[PlacedBody] = (),
+    weight: float = 1.0,
 ) -> ViewLevel:
-    """Level of `radiograph` binned by `binning`; the CT level follows from the pixel's footprint at the patient."""
+    """Level of `radiograph` binned by `binning`; the CT level follows from the pixel's footprint at the patient.
+
+    `others` are bodies in the picture that stay where they are; `weight` is what the view counts beside others.
+    """
     coarse = radiograph.binned(binning)
     mask = coarse.mask.copy()
     rays = coarse.camera.rays(all_pixels(coarse.camera.size)[mask.ravel()])
     seen = comparable(rays, projector, pose)
     mask[mask] = seen
     centre = rigid.transform_points(pose, [projector.ct.centre])[0]
+    footprint = coarse.camera.pixel_footprint_mm(centre)
     return ViewLevel(
         coarse.camera,
         mask,
         rays[seen],
-        projector.binning_for(coarse.camera.pixel_footprint_mm(centre)),
+        projector.binning_for(footprint),
         SIMILARITIES[similarity](coarse.attenuation, mask) if mask.sum() >= _LEAST_PIXELS else _nothing_in_view,
+        line_integrals_of(others, rays[seen], footprint),
+        weight,
     )
 
 
 def compare_all(levels: Sequence[ViewLevel], projector: Projector, pose: Float64[np.ndarray, "4 4"]) -> Comparison:
-    """All views together: one increment moves them all, so their normal equations add up."""
+    """All views together: one increment moves them all, so their normal equations add up, each by its weight."""
     parts = [level.compare(projector, pose) for level in levels]
+    total = sum(level.weight for level in levels)
+    # Weights of mean 1: without any they change nothing.
+    weights = [level.weight * len(levels) / total for level in levels]
+
+    def mean(values: Sequence[float]) -> float:
+        return float(np.average(values, weights=weights))
+
     return Comparison(
-        sum(part.cost for part in parts),
-        np.sum([part.gradient for part in parts], axis=0),
-        np.sum([part.hessian for part in parts], axis=0),
-        float(np.mean([part.score for part in parts])),
-        float(np.sqrt(np.mean([part.residual**2 for part in parts]))),
-        float(np.mean([part.samples for part in parts])),
-        float(np.mean([part.agreement for part in parts])),
+        sum(weight * part.cost for weight, part in zip(weights, parts, strict=True)),
+        np.sum([weight * part.gradient for weight, part in zip(weights, parts, strict=True)], axis=0),
+        np.sum([weight * part.hessian for weight, part in zip(weights, parts, strict=True)], axis=0),
+        mean([part.score for part in parts]),
+        float(np.sqrt(mean([part.residual**2 for part in parts]))),
+        mean([part.samples for part in parts]),
+        mean([part.agreement for part in parts]),
     )

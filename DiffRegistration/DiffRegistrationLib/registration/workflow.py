@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ..xray.radiograph import Radiograph
 from .inputs import check_in_view, check_pixels, check_shared_world, check_spares, start_file, told_apart
 from .registration import DEFAULT_SIMILARITY, Watch, register
 from .result import RegistrationResult
-from .similarity import SIMILARITIES
+from .similarity import check_similarity
 from .starts import START_NAMES, start_from_name
 
 
@@ -44,8 +45,7 @@ def register_files(
     views = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not views:
         raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
-    if similarity not in SIMILARITIES:
-        raise InputError(f"similarity {similarity!r}", "is not known", f"Use one of {', '.join(SIMILARITIES)}.")
+    check_similarity(similarity)
     file = None if start in START_NAMES else start_file(start)
     check_folder_for_writing(output)
     check_spares(output, views)
@@ -79,6 +79,7 @@ def result_as_dict(result: RegistrationResult) -> dict[str, Any]:
         "start": result.start,
         "seconds": result.seconds,
         "iterations": len(result.iterations),
+        "views": [asdict(view) for view in result.views],
     }
 
 

@@ -9,10 +9,8 @@ from typing import Any
 
 from ..registration import inputs
 from ..registration.inputs import StartFile, start_file
-from ..registration.similarity import SIMILARITIES
 from ..registration.starts import START_NAMES, Start, start_from_name, start_from_pose
 from ..xray.ct import CT
-from ..xray.errors import InputError
 from ..xray.files.rigid_values import rigid_from_file
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
@@ -37,12 +35,6 @@ def projector_of(folder: Path) -> Projector:
         _kept.clear()
         _kept[key] = Projector(read_ct(folder))
     return _kept[key]
-
-
-def check_similarity(name: str) -> None:
-    """InputError unless there is a similarity of this name."""
-    if name not in SIMILARITIES:
-        raise InputError(f"similarity {name!r}", "is not known", f"Use one of {', '.join(SIMILARITIES)}.")
 
 
 @dataclass(frozen=True)

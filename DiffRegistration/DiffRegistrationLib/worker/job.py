@@ -14,7 +14,7 @@ from .messages import Pose
 
 # As registration.registration.DEFAULT_SIMILARITY, training.preset.DEFAULT_PRESET and training.recipe.DEFAULT_RECIPE,
 # which would load the whole engine into the program that asks.
-_SIMILARITY, _PRESET, _RECIPE = "gradient-ncc", "head-ap", "compact"
+_SIMILARITY, _PRESET, _RECIPE = "auto", "head-ap", "compact"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..registration.registration import register
+from ..registration.similarity import check_similarity
 from ..registration.workflow import result_as_dict, write_result
 from ..xray.files.atomic import atomic_write, check_folder_for_writing
-from .alignment_inputs import GivenStart, check_in_view, check_similarity, check_usable, projector_of
+from .alignment_inputs import GivenStart, check_in_view, check_usable, projector_of
 from .frames import LiveFrames
 from .job import RegisterJob
 from .job_files import read_radiographs

@@ -13,13 +13,14 @@ from jaxtyping import Float64
 
 from ..registration.registration import register
 from ..registration.result import RegistrationResult, Verdict
+from ..registration.similarity import check_similarity
 from ..registration.starts import Start, start_from_pose
 from ..registration.workflow import result_as_dict
 from ..xray.errors import InputError
 from ..xray.files.atomic import check_folder_for_writing, written_together
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
-from .alignment_inputs import GivenStart, check_in_view, check_similarity, check_usable, projector_of
+from .alignment_inputs import GivenStart, check_in_view, check_usable, projector_of
 from .frames import LiveFrames
 from .job import TrackJob
 from .job_files import radiograph_count, read_radiograph

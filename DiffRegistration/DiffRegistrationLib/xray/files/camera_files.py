@@ -12,9 +12,11 @@ from ..geometry.projection_matrix import camera_from_projection_matrix
 from ..provenance import Provenance
 from .calibrated_camera import SIZE_REMEDY, CalibratedCamera
 from .camera_json import FORMAT, camera_from_json, write_camera
-from .deepfluoro import is_hdf5, read_deepfluoro_camera
+from .deepfluoro import read_deepfluoro_camera
+from .hdf5 import is_hdf5, opened_hdf5
 from .mayacam import CALIBRATION_UNIT, CALIBRATION_WORLD, is_mayacam2, read_mayacam1, read_mayacam2
 from .text_numbers import TextRow, numbers, text_rows
+from .xreg_camera import is_xreg, read_xreg_camera
 
 __all__ = ["CalibratedCamera", "read_camera", "write_camera"]
 
@@ -23,7 +25,7 @@ _LARGEST = 1_000_000
 
 _SUPPORTED = (
     "Supported are: the JSON that this program writes, a 3×4 projection matrix as text, MayaCam 1 and MayaCam 2 as "
-    "XMALab exports them, and DeepFluoro's HDF5."
+    "XMALab exports them, and the HDF5 files of xReg and DeepFluoro."
 )
 
 
@@ -32,11 +34,13 @@ def read_camera(
     *,
     size: tuple[int, int] | None = None,
     point_in_front: ArrayLike = (0.0, 0.0, 0.0),
+    projection: int | None = None,
 ) -> CalibratedCamera:
     """The camera of a calibration file, and where its numbers came from.
 
     `size` is (rows, columns) of the image that the camera belongs to: checked where the file says it too, needed where
     it does not (projection matrices). `point_in_front` (world mm) tells a projection matrix which way it looks.
+    `projection` (from 0) chooses among the cameras of an xReg file.
 
     InputError for an unreadable or unknown file, another image size, missing fields, values that are no numbers, and
     matrices that are no camera.
@@ -50,7 +54,9 @@ def read_camera(
     if not content.strip():
         raise InputError(path, "is empty", _SUPPORTED)
     if is_hdf5(content):
-        return read_deepfluoro_camera(path, size)
+        return _read_hdf5(path, size, projection)
+    if projection is not None:
+        raise InputError(path, "holds one camera and no projections", "Leave the projection out.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -66,6 +72,16 @@ def read_camera(
     if shape == [4] * 3:
         return _read_projection_matrix(path, rows, size, point_in_front)
     raise InputError(path, "is no camera file that is known", _SUPPORTED)
+
+
+def _read_hdf5(path: Path, size: tuple[int, int] | None, projection: int | None) -> CalibratedCamera:
+    with opened_hdf5(path) as file:
+        of_xreg, of_deepfluoro = is_xreg(file), "proj-params" in file
+    if of_xreg:
+        return read_xreg_camera(path, size, projection)
+    if of_deepfluoro:
+        return read_deepfluoro_camera(path, size)
+    raise InputError(path, "is HDF5 without a camera", _SUPPORTED)
 
 
 def _read_json(path: Path, text: str, size: tuple[int, int] | None) -> CalibratedCamera:

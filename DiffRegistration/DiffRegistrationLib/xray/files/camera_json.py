@@ -10,22 +10,36 @@ import numpy as np
 
 from ..errors import InputError
 from ..geometry import Camera, PinholeCamera, ScanningSlitCamera
+from ..geometry.lens_distortion import LensDistortion
 from ..provenance import Provenance
 from .atomic import atomic_write
 from .calibrated_camera import CalibratedCamera, check_size
+from .distortion_json import QUANTITY, distortion_from_json, distortion_line, distortion_to_json
+from .json_fields import JsonFields
 from .rigid_values import rigid_from_file
 
 FORMAT = "fluoro registration camera"
 _VERSION = 1
 
 
-def write_camera(path: str | Path, camera: Camera, provenance: tuple[Provenance, ...] = ()) -> None:
-    """Write a pinhole or scanning-slit camera as JSON; InputError when the folder cannot be written to."""
+def write_camera(
+    path: str | Path,
+    camera: Camera,
+    provenance: tuple[Provenance, ...] = (),
+    distortion: LensDistortion | None = None,
+) -> None:
+    """Write a pinhole or scanning-slit camera as JSON; InputError when the folder cannot be written to.
+
+    `distortion` is that of the image as taken; readers undo it.
+    """
+    content = camera_to_json(camera, provenance, distortion)
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(camera_to_json(camera, provenance), indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def camera_to_json(camera: Camera, provenance: tuple[Provenance, ...] = ()) -> dict[str, Any]:
+def camera_to_json(
+    camera: Camera, provenance: tuple[Provenance, ...] = (), distortion: LensDistortion | None = None
+) -> dict[str, Any]:
     """What a camera file holds, ready for `json`."""
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -48,6 +62,8 @@ def camera_to_json(camera: Camera, provenance: tuple[Provenance, ...] = ()) -> d
         content["source_detector_distance_mm"] = float(camera.source_detector_distance)
     else:
         raise TypeError(f"no file format for a {type(camera).__name__}")
+    if distortion is not None:
+        content["distortion"] = distortion_to_json(distortion)
     content["provenance"] = [
         {"quantity": p.quantity, "value": p.value, "origin": p.origin, "assumed": p.assumed} for p in provenance
     ]
@@ -56,7 +72,7 @@ def camera_to_json(camera: Camera, provenance: tuple[Provenance, ...] = ()) -> d
 
 def camera_from_json(path: str | Path, content: Any, size: tuple[int, int] | None = None) -> CalibratedCamera:
     """The camera that `camera_to_json` wrote; InputError about `path` naming the field that is missing or wrong."""
-    fields = _Fields(path, content)
+    fields = JsonFields(path, content)
     version = fields.get("version")
     if version != _VERSION:
         raise InputError(
@@ -87,14 +103,19 @@ def camera_from_json(path: str | Path, content: Any, size: tuple[int, int] | Non
             )
         else:
             raise InputError(path, f"camera type “{kind}”", "Expected “pinhole” or “scanning slit”.")
-        lines = tuple(Provenance(**line) for line in content.get("provenance", ()))
+        lines = tuple(Provenance(**line) for line in content.get("provenance", ())) or _numbers_of(camera)
     except InputError:
         raise
     except (TypeError, ValueError) as error:
         raise InputError(
             path, f"the numbers are no camera: {error}", "Correct them or write the file again."
         ) from None
-    return CalibratedCamera(camera, lines or _numbers_of(camera))
+    if content.get("distortion") is None:
+        return CalibratedCamera(camera, lines)
+    distortion = distortion_from_json(path, content["distortion"])
+    if not any(line.quantity == QUANTITY for line in lines):
+        lines = (*lines, distortion_line(distortion, "camera file"))
+    return CalibratedCamera(camera, lines, distortion)
 
 
 def _numbers_of(camera: Camera) -> tuple[Provenance, ...]:
@@ -116,33 +137,3 @@ def _numbers_of(camera: Camera) -> tuple[Provenance, ...]:
         lines.append(Provenance("source-object distance", f"{camera.source_object_distance:g} mm", origin))
         lines.append(Provenance("source-detector distance", f"{camera.source_detector_distance:g} mm", origin))
     return tuple(lines)
-
-
-class _Fields:
-    """The fields of one JSON object, asked for by name."""
-
-    def __init__(self, path: str | Path, content: Any) -> None:
-        self.path = path
-        self.content = content
-
-    def get(self, name: str) -> Any:
-        if name not in self.content:
-            raise InputError(self.path, f"the field “{name}” is missing", "Add it or write the camera again.")
-        return self.content[name]
-
-    def numbers(self, name: str, count: int) -> Any:
-        """`count` finite floats of a field, as a tuple."""
-        try:
-            values = np.array(self.get(name), dtype=np.float64).reshape(count)
-        except (TypeError, ValueError):
-            values = np.array([np.nan])
-        if not np.isfinite(values).all():
-            raise InputError(self.path, f"the field “{name}” is not {count} finite numbers", "Correct it.")
-        return tuple(float(v) for v in values)
-
-    def whole_numbers(self, name: str, count: int) -> tuple[int, ...]:
-        """`count` positive integers of a field."""
-        values = self.numbers(name, count)
-        if any(v < 1 or v % 1 for v in values):
-            raise InputError(self.path, f"the field “{name}” is {values}", "Expected whole numbers of at least 1.")
-        return tuple(int(v) for v in values)

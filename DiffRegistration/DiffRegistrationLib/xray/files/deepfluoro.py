@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..geometry import PinholeCamera, rigid
 from ..provenance import Provenance
 from .calibrated_camera import CalibratedCamera, check_size
+from .hdf5 import opened_hdf5
 from .lps import ras_from_index, ras_points, ras_transform
 from .rigid_values import rigid_from_file
 
@@ -41,11 +42,6 @@ class DeepFluoroProjection:
     image_landmarks: dict[str, Float64[np.ndarray, "2"]]
     ct_landmarks: dict[str, Float64[np.ndarray, "3"]]
     provenance: tuple[Provenance, ...]
-
-
-def is_hdf5(content: bytes) -> bool:
-    """Whether a file's content starts as HDF5 does."""
-    return content.startswith(b"\x89HDF\r\n\x1a\n")
 
 
 def read_deepfluoro_camera(path: str | Path, size: tuple[int, int] | None = None) -> CalibratedCamera:
@@ -99,13 +95,7 @@ def read_deepfluoro(path: str | Path, specimen: str, projection: int) -> DeepFlu
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator[Any]:
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(path, "cannot be opened as HDF5", "Check that the download is complete.") from error
-    with file:
+    with opened_hdf5(path) as file:
         if "proj-params" not in file:
             raise InputError(
                 path,

@@ -13,8 +13,8 @@ from ..geometry import PinholeCamera
 from ..provenance import Provenance
 from .camera_files import read_camera
 from .ct_files import read_ct
-from .deepfluoro import is_hdf5
 from .dicom_series import read_tags, series_of_slices
+from .hdf5 import is_hdf5
 from .stored_xray import StoredXray
 from .volume_file import is_volume_file
 from .xray_dicom import is_dicom, is_localizer, read_header

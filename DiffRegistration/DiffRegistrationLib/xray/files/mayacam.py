@@ -15,6 +15,7 @@ Both name no unit and no anatomical axes: their world is that of the calibration
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -25,6 +26,11 @@ from ..provenance import Provenance
 from .calibrated_camera import SIZE_REMEDY, CalibratedCamera, check_size
 from .rigid_values import rigid_from_file
 from .text_numbers import TextRow, numbers, text_rows
+
+# Relative difference of focal lengths that moves no pixel by 1e-6.
+_SQUARE = 1e-10
+# The scale in the last row of MayaCam 1; as XMALab writes it.
+_SCALE = 0.1
 
 # Rows and columns of numbers under each heading.
 _MAYACAM2_SECTIONS = {
@@ -117,6 +123,64 @@ def read_mayacam1(path: Path, rows_of_text: list[TextRow], size: tuple[int, int]
             CALIBRATION_UNIT,
         ),
     )
+
+
+def mayacam2_text(camera: PinholeCamera) -> str:
+    """A camera as XMALab writes it, with all digits. InputError for a skew, which other readers would ignore."""
+    _refuse_skew(camera, "MayaCam 2")
+    sections = {
+        "image size": [camera.size[::-1]],
+        "camera matrix": camera.intrinsic,
+        "rotation": camera.camera_from_world[:3, :3],
+        "translation": camera.camera_from_world[:3, 3:],
+    }
+    return "\n".join(f"{name}\n{rows_as_text(rows)}" for name, rows in sections.items())
+
+
+def mayacam1_text(camera: PinholeCamera) -> str:
+    """A camera as Maya has it, with all digits. InputError for a skew and for pixels that are not square."""
+    _refuse_skew(camera, "MayaCam 1")
+    K, (rows, columns) = camera.intrinsic, camera.size
+    if not np.isclose(K[0, 0], K[1, 1], rtol=_SQUARE, atol=0):
+        raise InputError(
+            "MayaCam 1",
+            f"holds one focal length, this camera has two: {K[0, 0]:.6g} and {K[1, 1]:.6g} px",
+            "Write it as mayacam2 or json.",
+        )
+    u, v_upward = K[0, 2] + 1, rows - K[1, 2]
+    content = [
+        camera.source,
+        _maya_degrees(camera.camera_from_world[:3, :3].T @ np.diag([1.0, -1.0, -1.0])),
+        [(columns / 2 - u) * _SCALE, (rows / 2 - v_upward) * _SCALE, -K[0, 0] * _SCALE],
+        [u, v_upward, -K[0, 0]],
+        [_SCALE, columns, rows],
+    ]
+    return rows_as_text(content)
+
+
+def rows_as_text(rows: Any) -> str:
+    """Rows of numbers, each with all its digits, separated by commas."""
+    return "".join(",".join(repr(float(x)).removesuffix(".0") for x in row) + "\n" for row in rows)
+
+
+def _maya_degrees(axes: Float64[np.ndarray, "3 3"]) -> tuple[float, float, float]:
+    """Angles (x, y, z) with axes = Rz·Ry·Rx; z is 0 where Ry turns x onto z, so that only one of two is determined."""
+    level = float(np.hypot(axes[0, 0], axes[1, 0]))
+    y = np.arctan2(-axes[2, 0], level)
+    if level < 1e-9:
+        x, z = np.arctan2(-axes[1, 2], axes[1, 1]), 0.0
+    else:
+        x, z = np.arctan2(axes[2, 1], axes[2, 2]), np.arctan2(axes[1, 0], axes[0, 0])
+    return float(np.degrees(x)), float(np.degrees(y)), float(np.degrees(z))
+
+
+def _refuse_skew(camera: PinholeCamera, format_name: str) -> None:
+    if abs(camera.intrinsic[0, 1]) * max(camera.size) > 1e-6 * camera.intrinsic[1, 1]:
+        raise InputError(
+            format_name,
+            f"knows no skew, this camera has one of {camera.intrinsic[0, 1]:.6g} px",
+            "Write it as json or projection-matrix.",
+        )
 
 
 def _whole_size(path: Path, columns: float, rows: float) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from .saturation import saturation_levels, within_range
 _SUBJECT = "X-ray image"
 # Contrast that a logarithmic image in arbitrary units is given for the search of shutters: e⁴ from air to shutter.
 _LOGARITHMIC_RANGE = 4.0
+# Where so much of the field is burnt out, that is the open beam and no part of the patient.
+_OPEN_BEAM_SHARE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,8 @@ def line_integrals(
     """Line integrals of an image that is linear in dose (bright = more X-rays).
 
     `unattenuated` is I₀; without it I₀ is estimated (see `open_field_intensity`) and noted as assumed. `saturation` is
-    the detector's (floor, ceiling): pixels at or beyond them are masked; without it they are looked for in the image.
+    the detector's (floor, ceiling): pixels at or beyond them are masked; without it they are looked for in the image,
+    and a white level that much of the field lies on is taken for the open beam, which stays.
     `mask` (True = usable) replaces the search for the collimator's edges. Masked pixels are brought
     into the range of the usable ones. InputError if the image is constant, if nothing usable is left, or if an
     argument cannot be.
@@ -51,8 +54,12 @@ def line_integrals(
         )
     field, provenance = _field(intensity, intensity, mask)
     levels = saturation or saturation_levels(intensity, field)
-    usable = field & within_range(intensity, levels)
     provenance += _saturation_provenance(intensity, field, levels, given=saturation is not None)
+    if saturation is None and np.mean(intensity[field] >= levels[1]) > _OPEN_BEAM_SHARE:
+        unattenuated = levels[1] if unattenuated is None else unattenuated
+        provenance += (Provenance("open beam", f"clipped at {levels[1]:g}, no attenuation", "white level", True),)
+        levels = levels[0], np.inf
+    usable = field & within_range(intensity, levels)
     if not usable.any():
         raise InputError(
             _SUBJECT,
