@@ -42,11 +42,11 @@ TORCH_FILES = (
     ("packages", "forbidden", "allowed"),
     [
         (
-            ("xray", "pose_network", "training", "registration", "report", "command_line", "worker"),
+            ("xray", "pose_network", "training", "registration", "tracking", "cohort", "report", "command_line", "worker"),
             ("slicer", "vtk", "qt", "ctk", "PythonQt"),
             (),
         ),
-        (("xray", "registration", "report", "command_line"), ("torch",), TORCH_FILES),
+        (("xray", "registration", "tracking", "cohort", "report", "command_line"), ("torch",), TORCH_FILES),
     ],
 )
 def test_packages_import_without(

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from .batch import batch
 from .benchmark import app as benchmark_app
 from .calibration import app as calibration_app
 from .demo import demo
@@ -18,6 +19,7 @@ from .info import info
 from .output import BAD_INPUT, print_json
 from .register import register
 from .simulate import simulate
+from .track import track
 from .train import train
 from .triangulate import triangulate
 
@@ -53,8 +55,10 @@ app = typer.Typer(
 )
 app.command("info")(info)
 app.command("drr")(drr)
+app.command("batch")(batch)
 app.command("train")(train)
 app.command("register")(register)
+app.command("track")(track)
 app.command("triangulate")(triangulate)
 app.command("simulate")(simulate)
 app.command("demo")(demo)

@@ -13,8 +13,8 @@ from .result import Verdict
 @dataclass(frozen=True)
 class Standard:
     """By what agreement (`Comparison.agreement`) a pose is judged: that of a similarity on pixels that are, at the
-    patient, as wide as `footprint_mm`, or as `footprint_voxels` of the CT. Below `failed` it is wrong, from `accepted` on right;
-    brightness counts where `brightness` is True.
+    patient, as wide as `footprint_mm`, or as `footprint_voxels` of the CT. Below `failed` it is wrong, from `accepted`
+    on right; brightness counts where `brightness` is True.
     """
 
     similarity: str

@@ -55,7 +55,8 @@ def line_integrals(
     field, provenance = _field(intensity, intensity, mask)
     levels = saturation or saturation_levels(intensity, field)
     provenance += _saturation_provenance(intensity, field, levels, given=saturation is not None)
-    if saturation is None and np.mean(intensity[field] >= levels[1]) > _OPEN_BEAM_SHARE:
+    burnt_out = int(np.count_nonzero(intensity[field] >= levels[1]))
+    if saturation is None and burnt_out > _OPEN_BEAM_SHARE * np.count_nonzero(field):
         unattenuated = levels[1] if unattenuated is None else unattenuated
         provenance += (Provenance("open beam", f"clipped at {levels[1]:g}, no attenuation", "white level", True),)
         levels = levels[0], np.inf
