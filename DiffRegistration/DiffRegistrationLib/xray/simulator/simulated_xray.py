@@ -9,6 +9,7 @@ from jaxtyping import Float64, UInt
 
 from ..files.pixel_meaning import PixelMeaning, attenuation_of
 from ..geometry import PinholeCamera
+from ..preprocessing import LineIntegrals
 from ..provenance import Provenance
 from ..radiograph import Radiograph
 from .settings import XraySettings
@@ -39,10 +40,16 @@ class SimulatedXray:
         origin = Provenance("X-ray", f"simulated with seed {self.seed}", "computed")
         meaning = PixelMeaning(bright, bright, limits, (origin,))
         integrals = attenuation_of(self.pixels.astype(np.float32), meaning, subject="simulated X-ray")
+        if distortion_corrected:
+            return self.undistorted(integrals)
+        return Radiograph(integrals.attenuation, integrals.mask, self.camera, (origin, *integrals.provenance))
+
+    def undistorted(self, integrals: LineIntegrals) -> Radiograph:
+        """Line integrals that were read from this X-ray, with its distortion undone as its calibration would."""
         attenuation, mask = integrals.attenuation, integrals.mask
         distortion, pixel_mm = self.settings.distortion, self.camera.pixel_spacing
-        if distortion_corrected and distortion is not None and pixel_mm is not None:
+        if distortion is not None and pixel_mm is not None:
             straight, seen = distortion.corrected(attenuation.astype(np.float64), pixel_mm)
             usable, _ = distortion.corrected(mask.astype(np.float64), pixel_mm)
             attenuation, mask = straight.astype(np.float32), seen & (usable > _MOSTLY_USABLE)
-        return Radiograph(attenuation, mask, self.camera, (*meaning.provenance, *integrals.provenance))
+        return Radiograph(attenuation, mask, self.camera, integrals.provenance)
