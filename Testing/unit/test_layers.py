@@ -42,7 +42,17 @@ TORCH_FILES = (
     ("packages", "forbidden", "allowed"),
     [
         (
-            ("xray", "pose_network", "training", "registration", "tracking", "cohort", "report", "command_line", "worker"),
+            (
+                "xray",
+                "pose_network",
+                "training",
+                "registration",
+                "tracking",
+                "cohort",
+                "report",
+                "command_line",
+                "worker",
+            ),
             ("slicer", "vtk", "qt", "ctk", "PythonQt"),
             (),
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +42,20 @@ def scout(
 
     with input_errors_end_the_command(as_json), console.status("Registering…") as status:
         content = benchmark.run(starts, status.update)
+    _show(content, as_json)
+
+
+@app.command("wrist")
+def wrist(
+    starts: Annotated[int, typer.Option("--starts", min=1, help="How many seeded starts a bone and frame.")] = 20,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for report and poses.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Real dual fluoroscopy of a wrist: beads triangulated, two bones registered from many starts and from none."""
+    from ..benchmarks import wrist as benchmark
+
+    with input_errors_end_the_command(as_json), console.status("Registering…") as status:
+        content = benchmark.run(starts, status.update, out)
     _show(content, as_json)
 
 

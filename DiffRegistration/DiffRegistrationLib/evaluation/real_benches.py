@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 from jaxtyping import Float64
 
 from ..registration.registration import register
 from ..registration.starts import Start, start_from_pose
-from ..xray.ct import CT
 from ..xray.files.ct_files import read_ct
 from ..xray.files.sample_data import sample
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import rigid
 from ..xray.projector import Projector
-from ..xray.radiograph import Radiograph
 from .case import Case
-
-# Of the wrist's CT, by the notes of those who published it.
-_WRIST_VOXEL_MM = (0.39625, 0.39625, 0.625)
-_STORED_OFFSET = 1024.0
+from .wrist import KEY_FRAME, masked_bone, rough_pose, wrist_view
 
 
 def turned_and_shifted(
@@ -69,15 +61,12 @@ class WristBench:
     """
 
     def __init__(self, seed: int) -> None:
-        ct = _bone(sample("wrist-radius"))
+        ct = masked_bone(sample("wrist-radius"))
         self.projector = Projector(ct)
         self.targets = ct.corners(0.5)
-        self._radiographs = tuple(_wrist_view(number) for number in (1, 2))
+        self._radiographs = tuple(wrist_view(KEY_FRAME, number) for number in (1, 2))
         self._seed = seed
-        content = json.loads(sample("wrist-radius-pose").read_text(encoding="utf-8"))
-        turn, to, about = (np.array(content[key], dtype=np.float64) for key in ("R", "t", "c"))
-        rough = rigid.orthonormalised(rigid.rigid(turn, to - turn @ about))
-        self._reference = register(self.projector, self._radiographs, self.start_from(rough)).pose
+        self._reference = register(self.projector, self._radiographs, self.start_from(rough_pose())).pose
 
     def case(self, number: int) -> Case:
         """The pair with its start `number`, up to 6° and 4 mm off."""
@@ -89,16 +78,3 @@ class WristBench:
     def start_from(self, pose: Float64[np.ndarray, "4 4"]) -> Start:
         """A pose, right to some degrees and millimetres."""
         return start_from_pose(pose)
-
-
-def _bone(path: Path) -> CT:
-    """The masked bone: stored values are HU + 1024, and the spacing in the file is known to be wrong."""
-    import SimpleITK
-
-    stored = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path))).astype(np.float32)
-    return CT.from_hounsfield(stored - _STORED_OFFSET, np.diag([*_WRIST_VOXEL_MM, 1.0]))
-
-
-def _wrist_view(number: int) -> Radiograph:
-    """One frame with its calibrated camera; fluoroscopy frames of this study show bone dark."""
-    return XrayFile(sample(f"wrist-xray-{number}"), sample(f"wrist-camera-{number}")).read()

@@ -16,6 +16,7 @@ from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.geometry import Camera, PinholeCamera, ScanningSlitCamera, rigid
 from ..xray.geometry.named_views import VIEW_BEAMS, rotation_of_view
+from ..xray.geometry.triangulation import triangulate
 from ..xray.radiograph import Radiograph, WorldFrame
 
 _GROUPS = {"frontal": ("ap", "pa"), "lateral": ("left-lateral", "right-lateral")}
@@ -70,17 +71,18 @@ def start_from_name(name: str, ct: CT, radiographs: Sequence[Radiograph]) -> Sta
         if first.world == WorldFrame.SCANNER:
             return Start((("shared frame of CT and X-ray", np.eye(4)),), 15.0, 10.0, (0.0,), 40.0, trusted=True)
         if first.world == WorldFrame.PATIENT:
-            middle = first.camera.back_project(_middle(first.camera), _depth_of_patient(first.camera))[0]
+            middle = _middle_of_patient([radiograph.camera for radiograph in radiographs])
             pose = rigid.rigid(np.eye(3), middle - ct.centre)
             return Start((("C-arm angles", pose),), 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)
         name = "any"
     if name not in START_NAMES:
         raise InputError(f"start {name!r}", "is not the name of a start", f"Use one of {', '.join(START_NAMES)}.")
+    cameras = [radiograph.camera for radiograph in radiographs]
     if name == "any":
-        poses = _views_all_around(ct, first.camera)
+        poses = _views_all_around(ct, cameras)
         return Start(poses, 0.0, 1.0, (-70.0, 0.0, 70.0), np.inf, trusted=False, wide=True)
     views = _GROUPS.get(name, (name,))
-    poses = tuple((view, pose_of_view(view, ct, first.camera)) for view in views)
+    poses = tuple((view, pose_of_view(view, ct, *cameras)) for view in views)
     return Start(poses, 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)
 
 
@@ -99,19 +101,32 @@ def _depth_of_patient(camera: Camera) -> float:
     return origin if 0.3 * far < origin < far else _USUAL_PART * far
 
 
-def pose_of_view(view: str, ct: CT, camera: Camera) -> Float64[np.ndarray, "4 4"]:
-    """Pose (world_from_ct) that shows the CT's centre in the middle of the image, seen as `view`, head up."""
+def _middle_of_patient(cameras: Sequence[Camera]) -> Float64[np.ndarray, "3"]:
+    """Where the middles of all images meet (world mm); for a single one on its middle ray, as deep as patients are."""
+    if len(cameras) > 1:
+        crossing = triangulate(cameras, np.stack([_middle(camera) for camera in cameras]))
+        point = crossing.points[0]
+        if crossing.found[0] and np.isfinite(cameras[0].project(point[None])).all():
+            return point
+    return cameras[0].back_project(_middle(cameras[0]), _depth_of_patient(cameras[0]))[0]
+
+
+def pose_of_view(view: str, ct: CT, camera: Camera, *beside: Camera) -> Float64[np.ndarray, "4 4"]:
+    """Pose (world_from_ct) that shows the CT in the middle of the images, seen by `camera` as `view`, head up.
+
+    `beside` are the cameras of other views, which tell the depth.
+    """
     world_from_camera = rigid.inverse(camera.camera_from_world)
     rotation = world_from_camera[:3, :3] @ rotation_of_view(view)
-    middle = camera.back_project(_middle(camera), _depth_of_patient(camera))[0]
+    middle = _middle_of_patient([camera, *beside])
     return rigid.rigid(rotation, middle - rotation @ ct.centre)
 
 
-def _views_all_around(ct: CT, camera: Camera) -> tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]:
+def _views_all_around(ct: CT, cameras: Sequence[Camera]) -> tuple[tuple[str, Float64[np.ndarray, "4 4"]], ...]:
     """The AP view, with the patient turned about the long axis, tilted toward the source and rolled in the image."""
-    ap = pose_of_view("ap", ct, camera)
+    ap = pose_of_view("ap", ct, *cameras)
     centre = rigid.transform_points(ap, [ct.centre])[0]
-    right, down, beam = camera.camera_from_world[:3, :3]
+    right, down, beam = cameras[0].camera_from_world[:3, :3]
     poses = []
     for turn in range(-180 + _STEP_DEG, 181, _STEP_DEG):
         for tilt in range(-_MOST_TILT_DEG, _MOST_TILT_DEG + 1, _STEP_DEG):

@@ -77,16 +77,24 @@ def _with_words(picture: Picture, words: str, height: int) -> Picture:
     return np.vstack([picture, np.asarray(strip)])
 
 
-def write_movie(path: str | Path, pictures: Iterable[Picture], frames_per_second: float) -> None:
-    """Write pictures (all of one size, uint8 RGB) as an animated GIF that runs for ever, or as MP4.
-
-    A GIF shows at most 50 frames a second: of faster ones, some are left out, so that it takes as long. The file
-    appears whole or not at all. InputError for another suffix, a rate that is not positive, no picture, or an MP4 that
-    no installed package can write; ValueError if the size changes.
-    """
+def check_movie(path: str | Path) -> None:
+    """InputError unless a movie of this name's suffix can be written here: to be known before the frames are made."""
     path = Path(path)
     if path.suffix.lower() not in (".gif", ".mp4"):
         raise InputError(path, f"no movie is written as “{path.suffix}”", "Use .gif or .mp4.")
+    if path.suffix.lower() == ".mp4":
+        _mp4_writer(path)
+
+
+def write_movie(path: str | Path, pictures: Iterable[Picture], frames_per_second: float) -> None:
+    """Write pictures (uint8 RGB) as an animated GIF that runs for ever, or as MP4, in the first one's size.
+
+    A GIF shows at most 50 frames a second: of faster ones, some are left out, so that it takes as long. The file
+    appears whole or not at all. InputError for another suffix, a rate that is not positive, no picture, or an MP4 that
+    no installed package can write.
+    """
+    path = Path(path)
+    check_movie(path)
     if not (np.isfinite(frames_per_second) and frames_per_second > 0):
         raise InputError("frames a second", f"{frames_per_second:g} is not above 0", "Give the rate of the sequence.")
     checked = _of_one_size(path, pictures)
@@ -96,14 +104,20 @@ def write_movie(path: str | Path, pictures: Iterable[Picture], frames_per_second
 
 
 def _of_one_size(path: Path, pictures: Iterable[Picture]) -> Iterator[Picture]:
+    """Pictures of the first one's size: others, as of frames that lack a view, shrink into it and are framed."""
     size = None
     for picture in pictures:
-        size = size or picture.shape
-        if picture.shape != size or picture.dtype != np.uint8:
-            raise ValueError(f"a picture of {picture.shape} after one of {size}")
-        yield picture
+        size = size or picture.shape[:2]
+        yield picture if picture.shape[:2] == size else _framed(picture, size)
     if size is None:
         raise InputError(path, "there is no picture for a movie", "Track at least one frame that has an X-ray.")
+
+
+def _framed(picture: Picture, size: tuple[int, ...]) -> Picture:
+    canvas, inside = Image.new("RGB", (size[1], size[0]), _BACKGROUND), Image.fromarray(picture)
+    inside.thumbnail(canvas.size)
+    canvas.paste(inside, ((canvas.width - inside.width) // 2, (canvas.height - inside.height) // 2))
+    return np.asarray(canvas)
 
 
 def _write_gif(path: Path, pictures: Iterator[Picture], frames_per_second: float) -> None:

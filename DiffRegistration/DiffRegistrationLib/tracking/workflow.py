@@ -27,6 +27,7 @@ from .bodies import Body, BodyFile, bodies_of
 from .frames import FrameSource
 from .joint_motion import JointMotion, joint_motion
 from .journal import JOURNAL, Journal
+from .movie import check_movie
 from .read_ahead import ReadAhead
 from .sequence_files import SequenceFiles
 from .track import Track
@@ -79,6 +80,8 @@ def track_files(
     if weights is not None and len(weights) != len(views):
         raise InputError("weights", f"{len(weights)} for {len(views)} views", "Give one a view, in their order.")
     _check_names(bodies, joints, starts, anatomical_frames)
+    if movie is not None:
+        check_movie(output / f"movie.{movie}")
     check_folder_for_writing(output)
     frame = None if ct is None else frame_of_reference(ct, series=series)
     sequence = SequenceFiles(views, first, last, frame)
