@@ -16,6 +16,8 @@ from .result import RegistrationResult, Verdict, ViewFit
 from .starts import Start, start_from_pose
 
 _MISFIT = "does not fit the others"
+# A view is suspected when it explains less than this part of what the best fitting one does.
+_SUSPECT = 0.5
 
 
 def register_sound_views(
@@ -27,7 +29,7 @@ def register_sound_views(
     weights: Sequence[float] | None = None,
     **options: Any,
 ) -> RegistrationResult:
-    """`register`, and where the views together are not accepted, what those of them say that fit by themselves.
+    """`register`, and where the views together fail or one fits much less than another, what those say that fit alone.
 
     If all of them fit alone, their cameras contradict each other, and the result says so. If some do, the others are
     left out, and a result of a single view is doubtful. Else the result is that of all views. `options` as `register`.
@@ -36,7 +38,7 @@ def register_sound_views(
     names = [similarity] * count if isinstance(similarity, str) else list(similarity)
     shares = [1.0] * count if weights is None else list(weights)
     together = register(projector, radiographs, start, similarity=names, weights=shares, **options)
-    if count == 1 or together.verdict == Verdict.ACCEPTED:
+    if count == 1 or together.verdict == Verdict.ACCEPTED or not _is_suspect(together):
         return together
     near = start_from_pose(together.pose, f"all views, from {together.start}")
     alone = [
@@ -59,6 +61,11 @@ def register_sound_views(
     if sound.verdict != Verdict.ACCEPTED:
         return together
     return _without_misfits(projector, radiographs, together, sound, fitting, options)
+
+
+def _is_suspect(together: RegistrationResult) -> bool:
+    fits = [view.agreement for view in together.views]
+    return together.verdict == Verdict.FAILED or min(fits) < _SUSPECT * max(fits)
 
 
 def _contradicting(

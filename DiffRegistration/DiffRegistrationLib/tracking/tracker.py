@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float64
 
-from ..registration.registration import DEFAULT_SIMILARITY
+from ..registration.registration import DEFAULT_SIMILARITY, register
 from ..registration.result import Iteration, Verdict
 from ..registration.scene import PlacedBody
 from ..registration.sound_views import register_sound_views
@@ -317,7 +317,8 @@ class Tracker:
         if found is not None:
             return found
         step = self._watching.step
-        result = register_sound_views(
+        # From a prediction it shall be quick; whether all views fit is asked where the body is lost.
+        result = (register if start.near else register_sound_views)(
             self._bodies[number].projector,
             radiographs,
             start,
