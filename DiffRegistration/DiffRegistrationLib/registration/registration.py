@@ -20,6 +20,7 @@ from .search import Candidate, around, correlate_in_plane, distinct, orientation
 from .similarity import AUTO, chosen
 from .solver import Refinement, refine
 from .starts import Start, twin
+from .surroundings import lacks_surroundings
 from .views import view_level
 
 DEFAULT_SIMILARITY = AUTO
@@ -32,6 +33,8 @@ _LEVELS_NEAR = 3
 _BASIN_DEG, _BASIN_MM = 4.0, 8.0
 # Poses kept after the search and after each of the first levels.
 _KEPT_TRUSTED, _KEPT_SEARCHED, _KEPT_WIDE = (6, 2, 2), (16, 4, 2), (64, 12, 4, 2)
+# Coarse detail does not tell a bone from the ones beside it.
+_KEPT_STRUCTURE = (20, 8, 3)
 
 Watch = Callable[[str, Iteration | None, Float64[np.ndarray, "4 4"]], None]
 
@@ -178,7 +181,8 @@ def _search_and_refine(task: Task, start: Start, watch: Watch | None) -> tuple[C
         candidates = [Candidate(pose, -1.0, name) for name, pose in start.poses]
     else:
         candidates = _searched(task, radiographs, start)
-    kept = _KEPT_TRUSTED if start.trusted else _KEPT_WIDE if start.wide else _KEPT_SEARCHED
+    searched = _KEPT_STRUCTURE if lacks_surroundings(ct) else _KEPT_SEARCHED
+    kept = _KEPT_TRUSTED if start.trusted else _KEPT_WIDE if start.wide else searched
     candidates = distinct(candidates, ct.centre, cameras, kept[0], _BASIN_DEG, _BASIN_MM)
     tell("search", None, candidates[0].pose)
 

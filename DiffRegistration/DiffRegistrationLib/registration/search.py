@@ -18,6 +18,7 @@ from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .result import Iteration
 from .scene import PlacedBody, line_integrals_of
+from .shifts import ShiftMap, places
 from .surroundings import lacks_surroundings
 from .views import comparable
 
@@ -201,33 +202,26 @@ def correlate_in_plane(
     candidates = []
     for start, name in starts:
         centre = rigid.transform_points(start, [projector.ct.centre])[0]
-        jacobians, shifts, scores = [], [], []
+        maps = []
         for view in views:
             moving_mask = comparable(view.rays, projector, start).reshape(view.wide.size)
             if not moving_mask.any():
-                scores.append(-1.0)
                 continue
             binning = projector.binning_for(view.wide.pixel_footprint_mm(centre))
             drr = projector.render(view.rays, start, binning=binning)[0].reshape(view.wide.size)
             drr = view.comparable(drr, moving_mask)
             correlation, zero = masked_correlation(view.xray, view.mask, drr, moving_mask)
-            rows, columns = np.ogrid[: correlation.shape[0], : correlation.shape[1]]
-            rows, columns = rows - zero[0] + view.margin[0], columns - zero[1] + view.margin[1]
-            reach = max(1.5, reach_mm / view.wide.pixel_footprint_mm(centre))
-            correlation = np.where(rows**2 + columns**2 <= reach**2, correlation, -1.0)
-            peak = np.unravel_index(int(np.argmax(correlation)), correlation.shape)
-            scores.append(float(correlation[peak]))
             # The wide image starts `margin` before the X-ray: index 0 of the one is −margin of the other.
-            shifts.append([peak[1] - zero[1] + view.margin[1], peak[0] - zero[0] + view.margin[0]])
-            nudged = view.wide.project(centre + np.eye(3)) - view.wide.project(centre[None])
-            jacobians.append(nudged.T)
-        if not shifts:
-            continue
-        # Every view constrains two of three directions; along the ray of a single view nothing moves.
-        J, wanted = np.concatenate(jacobians), np.concatenate(shifts)
-        moved = centre + np.linalg.lstsq(J, wanted, rcond=1e-3)[0]
-        pose = _turned_to_face(views[0].wide, start, centre, moved)
-        candidates.append(Candidate(pose, float(np.mean(scores)), name))
+            none = (zero[0] - view.margin[0], zero[1] - view.margin[1])
+            rows, columns = np.ogrid[: correlation.shape[0], : correlation.shape[1]]
+            reach = max(1.5, reach_mm / view.wide.pixel_footprint_mm(centre))
+            near = (rows - none[0]) ** 2 + (columns - none[1]) ** 2 <= reach**2
+            maps.append(ShiftMap(view.wide, np.where(near, correlation, -1.0), none))
+        # A view that does not see the CT speaks against the start.
+        unseen = len(views) - len(maps)
+        for score, moved in places(maps, centre, reach_mm):
+            pose = _turned_to_face(views[0].wide, start, centre, moved)
+            candidates.append(Candidate(pose, (score * len(maps) - unseen) / len(views), name))
     return sorted(candidates, key=lambda candidate: -candidate.score)
 
 

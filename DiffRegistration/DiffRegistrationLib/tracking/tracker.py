@@ -7,7 +7,7 @@ last pose; a stretch that stays lost is tried again from the next good frame, ba
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,12 +33,13 @@ _LEAST_PART, _USUAL_OVER = 0.6, 15
 _JUMP_DEG, _JUMP_MM = 20.0, 25.0
 # A lost body is searched for widely in these frames after its loss; every frame would take long.
 _WIDE_SEARCHES = (1, 3, 6, 12, 24, 48)
-_WIDE_DEG, _WIDE_STEP_DEG, _WIDE_MM, _WIDE_DEPTHS = 30.0, 15.0, 120.0, (-40.0, 0.0, 40.0)
+_WIDE_DEG, _WIDE_STEP_DEG, _WIDE_MM, _WIDE_DEPTHS = 36.0, 12.0, 100.0, (-40.0, 0.0, 40.0)
 # Key frames that are tried where none is given, as parts of the sequence.
 _KEY_PARTS = (0.0, 0.5, 0.25, 0.75, 1.0)
 
+Pose = Float64[np.ndarray, "4 4"]
 # The start of a body (by its number) in a key frame, given its radiographs and the poses of bodies found before.
-KeyStart = Callable[[int, Sequence[Radiograph], Mapping[int, Float64[np.ndarray, "4 4"]]], Start]
+KeyStart = Callable[[int, Sequence[Radiograph], Mapping[int, Pose]], Start]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Watching:
     it."""
 
     frame: Callable[[TrackProgress], None] = lambda _: None
-    step: Callable[[int, int, str, Iteration | None, Float64[np.ndarray, "4 4"]], None] | None = None
+    step: Callable[[int, int, str, Iteration | None, Pose], None] | None = None
     is_asked_to_stop: Callable[[], bool] = lambda: False
 
 
@@ -210,15 +211,35 @@ class Tracker:
                 start = start_from_prediction(guess, "frames before" if direction > 0 else "frames after")
                 others = self._others(known, guesses, number)
                 known[number] = self._register(number, time, views, radiographs, start, others)
-        for number in numbers:
-            guess = guesses[number]
-            if guess is None:
-                continue
-            one = known[number]
-            if self._is_lost(number, one, guess):
-                one = self._recovered(number, time, direction, views, radiographs, known, guesses)
+        lost = [number for number in known if self._is_lost(number, known[number], guesses[number])]
+        found = {number: one for number, one in known.items() if number not in lost}
+        # Bodies that are not followed now are where they were found before.
+        placed = {number: pose for number, pose in guesses.items() if self._history[number].is_known(time)}
+        for number in lost:
+            found[number] = self._recovered(number, time, direction, views, radiographs, known[number], found, placed)
+        if lost and len(found) > 1:
+            self._settle(time, views, radiographs, found, placed)
+        for number, one in found.items():
             self._keep(number, time, views, one, one.seconds)
         self._tell(time)
+
+    def _settle(
+        self,
+        time: int,
+        views: tuple[int, ...],
+        radiographs: Sequence[Radiograph],
+        found: dict[int, Found],
+        placed: Mapping[int, Pose | None],
+    ) -> None:
+        """Once more from where they are now, as all know of all."""
+        for number, one in list(found.items()):
+            if one.verdict == Verdict.FAILED:
+                continue
+            sure = {other: it for other, it in found.items() if it.verdict != Verdict.FAILED}
+            near = start_from_prediction(one.pose, one.start)
+            again = self._register(number, time, views, radiographs, near, self._others(sure, placed, number))
+            if again.agreement > one.agreement:
+                found[number] = again
 
     def _recovered(
         self,
@@ -227,21 +248,19 @@ class Tracker:
         direction: int,
         views: tuple[int, ...],
         radiographs: Sequence[Radiograph],
-        known: dict[int, Found],
-        guesses: Mapping[int, Float64[np.ndarray, "4 4"] | None],
+        lost: Found,
+        found: Mapping[int, Found],
+        placed: Mapping[int, Pose | None],
     ) -> Found:
-        """The best of what was found from the prediction, about the last pose and, now and then, far around it."""
-        history, tries = self._history[number], [known[number]]
-        others = self._others(known, guesses, number)
-        last = history.before(time, direction)[0].pose
-        assert last is not None
-        searches = [start_from_pose(last, "search about the last pose")]
+        """The best of what is found as other bodies moved, about the last pose and, now and then, far around it.
+
+        Bodies that are lost as well are left out of the picture: they would be modelled where they are not.
+        """
+        history, tries = self._history[number], [lost]
+        sure = {other: one for other, one in found.items() if one.verdict != Verdict.FAILED}
+        others = self._others(sure, placed, number)
         history.lost_for += 1
-        if history.lost_for in _WIDE_SEARCHES:
-            wide = (("search far around the last pose", last),)
-            depths = _WIDE_DEPTHS if len(views) == 1 else (0.0,)
-            searches.append(Start(wide, _WIDE_DEG, _WIDE_STEP_DEG, depths, _WIDE_MM, trusted=False))
-        for start in searches:
+        for start in self._searches(number, time, direction, len(views), sure):
             again = self._register(number, time, views, radiographs, start, others)
             tries.append(again)
             if again.verdict == Verdict.ACCEPTED and again.agreement >= _LEAST_PART * history.usual():
@@ -252,8 +271,25 @@ class Tracker:
             best.verdict = Verdict.FAILED
             usual = f"{best.agreement:.2f}, where {history.usual():.2f} is usual"
             best.reason = f"the body was lost: it fits to {usual} ({best.reason})"
-        known[number] = best
         return best
+
+    def _searches(
+        self, number: int, time: int, direction: int, view_count: int, sure: Mapping[int, Found]
+    ) -> Iterator[Start]:
+        """Where a lost body is searched for, the likeliest first."""
+        history = self._history[number]
+        last = history.before(time, direction)[0]
+        assert last.pose is not None
+        for other, one in sure.items():
+            was = self._history[other].found.get(last.time)
+            if was is not None and was.pose is not None and self._history[other].is_known(last.time):
+                carried = one.pose @ rigid.inverse(was.pose) @ last.pose
+                yield start_from_pose(rigid.orthonormalised(carried), f"as {self._bodies[other].name} moved")
+        yield start_from_pose(last.pose, "search about the last pose")
+        if history.lost_for in _WIDE_SEARCHES:
+            wide = (("search far around the last pose", last.pose),)
+            depths = _WIDE_DEPTHS if view_count == 1 else (0.0,)
+            yield Start(wide, _WIDE_DEG, _WIDE_STEP_DEG, depths, _WIDE_MM, trusted=False)
 
     def _come_back(self) -> None:
         """Stretches that a body was lost in, from the next frame in which it was found again, backward."""
@@ -268,14 +304,15 @@ class Tracker:
                     if kept is not None and not history.is_known(time):
                         history.found[time] = kept
 
-    def _is_lost(self, number: int, one: Found, guess: Float64[np.ndarray, "4 4"]) -> bool:
+    def _is_lost(self, number: int, one: Found, guess: Pose | None) -> bool:
         if one.verdict == Verdict.FAILED or one.agreement < _LEAST_PART * self._history[number].usual():
             return True
+        assert guess is not None
         centre = rigid.transform_points(guess, [self._bodies[number].projector.ct.centre])[0]
         jump = rigid.increment_between(centre, one.pose, guess)
         return bool(np.degrees(np.linalg.norm(jump[:3])) > _JUMP_DEG or np.linalg.norm(jump[3:]) > _JUMP_MM)
 
-    def _predicted(self, number: int, time: int, direction: int) -> Float64[np.ndarray, "4 4"] | None:
+    def _predicted(self, number: int, time: int, direction: int) -> Pose | None:
         """Where a body should be; where it is known to be, if it is."""
         history = self._history[number]
         if history.is_known(time):
@@ -290,7 +327,7 @@ class Tracker:
     def _others(
         self,
         known: Mapping[int, Found],
-        guesses: Mapping[int, Float64[np.ndarray, "4 4"] | None],
+        guesses: Mapping[int, Pose | None],
         number: int,
     ) -> tuple[PlacedBody, ...]:
         """The bodies beside this one, where they were found in the frame or else should be."""
