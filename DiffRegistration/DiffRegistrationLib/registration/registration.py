@@ -31,6 +31,8 @@ _ITERATIONS, _LAST_ITERATIONS = (12, 10, 8, 8), 20
 _LEVELS_NEAR = 3
 # Poses that differ by less are one basin at the level where they are told apart.
 _BASIN_DEG, _BASIN_MM = 4.0, 8.0
+# So many basins are gone on with at most, where coarse detail tells them apart.
+_MOST_BASINS = 4
 # Poses kept after the search and after each of the first levels.
 _KEPT_TRUSTED, _KEPT_SEARCHED, _KEPT_WIDE = (6, 2, 2), (16, 4, 2), (64, 12, 4, 2)
 # Coarse detail does not tell a bone from the ones beside it.
@@ -170,7 +172,8 @@ def _search_and_refine(task: Task, start: Start, watch: Watch | None) -> tuple[C
             watch=lambda iteration, pose: tell(stage, iteration, pose),
         )
         steps = (*candidate.iterations, *refinement.iterations)
-        return Candidate(refinement.pose, refinement.comparison.agreement, candidate.name, steps), refinement
+        found = Candidate(refinement.pose, refinement.comparison.agreement, candidate.name, steps, candidate.is_given)
+        return found, refinement
 
     radiographs = task.radiographs
     if start.trusted:
@@ -181,7 +184,8 @@ def _search_and_refine(task: Task, start: Start, watch: Watch | None) -> tuple[C
         candidates = [Candidate(pose, -1.0, name) for name, pose in start.poses]
     else:
         candidates = _searched(task, radiographs, start)
-    searched = _KEPT_STRUCTURE if lacks_surroundings(ct) else _KEPT_SEARCHED
+    alone = lacks_surroundings(ct)
+    searched = _KEPT_STRUCTURE if alone else _KEPT_SEARCHED
     kept = _KEPT_TRUSTED if start.trusted else _KEPT_WIDE if start.wide else searched
     candidates = distinct(candidates, ct.centre, cameras, kept[0], _BASIN_DEG, _BASIN_MM)
     tell("search", None, candidates[0].pose)
@@ -198,11 +202,16 @@ def _search_and_refine(task: Task, start: Start, watch: Watch | None) -> tuple[C
         outcomes.sort(key=lambda outcome: -outcome[0].score)
         keep = kept[level + 1] if level + 1 < len(kept) else 1
         # Finer levels part basins more finely; what has run into the winner's is no rival any more.
-        narrower = 0.5**level
-        ranked = distinct([c for c, _ in outcomes], ct.centre, cameras, 4, _BASIN_DEG * narrower, _BASIN_MM * narrower)
+        most = len(outcomes) if alone else _MOST_BASINS
+        basin = _BASIN_DEG * 0.5**level, _BASIN_MM * 0.5**level
+        ranked = distinct([c for c, _ in outcomes], ct.centre, cameras, most, *basin)
         if len(outcomes) > 1:
             rivals = ranked[1:2]
         candidates, refinement = ranked[:keep], outcomes[0][1]
+        given = next((c for c in ranked if c.is_given), None)
+        if alone and given is not None and given not in candidates and level + 1 < len(levels.binnings):
+            # Another bone may fit better in coarse detail; what was given is judged in fine detail.
+            candidates.append(given)
     assert refinement is not None
     return candidates[0], rivals, refinement
 
@@ -222,7 +231,7 @@ def _searched(task: Task, radiographs: Sequence[Radiograph], start: Start) -> li
                 (turned, name)
                 for turned in orientations_around(moved, centre + depth * beam, start.reach_deg, start.step_deg)
             ]
-    given = [Candidate(pose, -1.0, name) for name, pose in start.poses]
+    given = [Candidate(pose, -1.0, name, is_given=True) for name, pose in start.poses]
     found = correlate_in_plane(radiographs, projector, tried, start.reach_mm, task.others)
     # Correlation may be drawn away by something brighter than the CT: a trusted start is refined as it is, too.
     return [*given, *found] if start.trusted or not found else found

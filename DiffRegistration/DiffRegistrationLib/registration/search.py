@@ -35,12 +35,16 @@ _LEAST_OVERLAP = 0.4
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A pose worth refining, how well it correlates, the start it came from, and the steps that led from there."""
+    """A pose worth refining, how well it correlates, the start it came from, and the steps that led from there.
+
+    `is_given` marks a start as it was given, in contrast to what a search about it found.
+    """
 
     pose: Float64[np.ndarray, "4 4"]
     score: float
     name: str
     iterations: tuple[Iteration, ...] = ()
+    is_given: bool = False
 
 
 @dataclass(frozen=True, eq=False)
