@@ -1,6 +1,6 @@
 """docs/results.md and the figures in the README, measured anew on this machine: `make results`.
 
-python docs/make/results.py [projector] [scout] [demo] [evaluation] [training]
+python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [wrist] [motion]
 
 Runs the benchmarks, the demo, the evaluation and trainings as a user would and writes down what they print, with date,
 machine and versions: all of it, or the parts that are named. Evaluation and training take hours; cases of the
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import evaluations
+import motions
 import trainings
 from DiffRegistrationLib.benchmarks.machine import machine
 
@@ -197,11 +198,27 @@ def training_part() -> Part:
     )
 
 
+def wrist_part() -> Part:
+    """Real dual fluoroscopy."""
+    before = os.getloadavg()[0]
+    w = measured("benchmark", "wrist")
+    return _with_machine(motions.wrist_in_words(w, table), w["machine"], before), []
+
+
+def motion_part() -> Part:
+    """Simulated dual fluoroscopy of a moving head."""
+    before = os.getloadavg()[0]
+    m = measured("benchmark", "head-motion")
+    return _with_machine(motions.motion_in_words(m, table), m["machine"], before), []
+
+
 PARTS = {
     "projector": projector_part,
     "scout": scout_part,
     "evaluation": evaluation_part,
     "training": training_part,
+    "wrist": wrist_part,
+    "motion": motion_part,
     "demo": demo_part,
 }
 

@@ -64,6 +64,21 @@ SubjectOption = Annotated[
 ]
 
 
+@app.command("head-motion")
+def head_motion(
+    frames: Annotated[int, typer.Option("--frames", min=2, help="Frames of each activity.")] = 100,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for tracks, reports and movies.")] = None,
+    subject: SubjectOption = "visible-human",
+    as_json: JsonOption = False,
+) -> None:
+    """A head that nods and walks in simulated dual fluoroscopy, followed with no start told."""
+    from ..benchmarks import head_motion as benchmark
+
+    with input_errors_end_the_command(as_json), console.status("Simulating…") as status:
+        content = benchmark.run(frames, tell=status.update, folder=out, subject=subject)
+    _show(content, as_json)
+
+
 @app.command("training")
 def training(
     recipe: Annotated[list[str] | None, typer.Option("--recipe", help="A recipe to compare; may be repeated.")] = None,
