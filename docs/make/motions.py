@@ -23,6 +23,7 @@ def wrist_in_words(w: dict[str, Any], table: Table) -> str:
         )
         for name, one in w["bones"].items()
     ]
+    search = "is right for all four" if w["from_search"] else "is not right for all four"
     heading = (
         "",
         "verdict",
@@ -36,11 +37,10 @@ def wrist_in_words(w: dict[str, Any], table: Table) -> str:
     return f"""## Real dual fluoroscopy: two bones of a wrist
 
 Frames 2 and 99 of a published pair of calibrated fluoroscopes (BrownBiomechanics/Autoscoper), radius and ulna as
-masked bones. {w["beads"]} metal beads triangulate with a mean reprojection error of {w["bead_reprojection_px"]:.2f} px.
+masked bones. {w["beads"]} metal beads triangulate to {w["bead_reprojection_px"]:.2f} px (mean reprojection error).
 The bones are followed from the published rough pose of the radius in frame 99; then each is registered with the other
 in the picture from {w["starts"]} starts up to 6° and 5 mm off (seed {w["seed"]}), by edges instead of fine structure,
-in each view alone, and by a wide search (36°, 80 mm) about the rough pose of the radius, which is {"right" if w["from_search"] else "not right"} for
-all four.
+in each view alone, and by a wide search (36°, 80 mm) about the rough pose of the radius, which {search}.
 
 {table(heading, rows)}
 

@@ -110,7 +110,8 @@ def _errors(
             found.append((np.inf, np.inf))
             continue
         centres = [rigid.transform_points(one, [body.centre])[0] for one in (pose, truth)]
-        found.append((np.degrees(rigid.angle_between(pose, truth)), np.linalg.norm(centres[0] - centres[1])))
+        turned = float(np.degrees(rigid.angle_between(pose, truth)))
+        found.append((turned, float(np.linalg.norm(centres[0] - centres[1]))))
     return np.array(found)
 
 

@@ -153,6 +153,20 @@ SUITES: Mapping[str, Suite] = {
             views.biplane,
         ),
         Suite(
+            "head-triplane",
+            1,
+            "The cases of head-biplane with a third view between the two; the same starts.",
+            104,
+            100,
+            (NEAR,),
+            (
+                Goal("median mTRE", NEAR, "median_mtre_mm", 0.2, " mm"),
+                Goal("under 1 mm", NEAR, "under_1mm", 0.99, at_least=True),
+                *_verdict_goals(NEAR),
+            ),
+            views.triplane,
+        ),
+        Suite(
             "skull-scout",
             1,
             "A real X-ray: the lateral CT localizer of a plastic skull, starts up to 15° and 30 mm off; and with no "

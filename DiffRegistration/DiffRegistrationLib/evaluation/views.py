@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -85,6 +85,16 @@ def biplane(ct: CT, random: np.random.Generator) -> Views:
         secondary_deg=tilt,
     )
     return _in_first_camera((first, second), _lying(ct, first, "ap", random))
+
+
+def triplane(ct: CT, random: np.random.Generator) -> Views:
+    """The two views of `biplane`, and a third one between them."""
+    two = biplane(ct, random)
+    first, second = (camera.camera_from_world for camera in two.cameras)
+    # Half the turn about the isocentre, which the world's origin was before it moved to the first camera.
+    between = rigid.exp(0.5 * rigid.log(second @ rigid.inverse(first))) @ first
+    third = replace(two.cameras[0], camera_from_world=rigid.orthonormalised(between))
+    return Views((*two.cameras, third), two.truth)
 
 
 def wide(ct: CT, random: np.random.Generator) -> Views:

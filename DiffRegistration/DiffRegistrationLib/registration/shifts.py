@@ -61,25 +61,31 @@ def places(
     With one view only the best shift counts, at the depth that the centre has.
     """
     found: list[tuple[float, Float64[np.ndarray, "3"]]] = []
+    middles = [one.camera.project(centre[None]) for one in maps]
     for number, one in enumerate(maps):
-        pixel = one.camera.project(centre[None])
-        for score, shift in one.peaks(_PEAKS if len(maps) > 1 else 1):
-            ray = one.camera.rays(pixel + shift)
-            beam = (ray.target - ray.source)[0] / np.linalg.norm(ray.target - ray.source)
-            # The point of the ray beside the centre, and others before and behind it.
-            beside = ray.source[0] + ((centre - ray.source[0]) @ beam) * beam
-            if len(maps) == 1:
-                found.append((score, beside))
-                continue
-            step = one.camera.pixel_footprint_mm(centre)
-            far = min(reach_mm, _LONGEST_MM)
-            points = beside + np.arange(-far, far + step, step)[:, None] * beam
-            total = np.full(len(points), score)
-            for other_number, other in enumerate(maps):
-                if other_number != number:
-                    total += other.at(other.camera.project(points) - other.camera.project(centre[None]))
-            best = int(np.argmax(total))
-            found.append((float(total[best]) / len(maps), points[best]))
+        peaks = one.peaks(_PEAKS if len(maps) > 1 else 1)
+        if not peaks:
+            continue
+        scores, shifts = np.array([score for score, _ in peaks]), np.array([shift for _, shift in peaks])
+        rays = one.camera.rays(middles[number] + shifts)
+        beams = rays.target - rays.source
+        beams /= np.linalg.norm(beams, axis=1, keepdims=True)
+        # The points of the rays beside the centre, and others before and behind them.
+        beside = rays.source + ((centre - rays.source) * beams).sum(axis=1, keepdims=True) * beams
+        if len(maps) == 1:
+            found += zip(scores.tolist(), beside, strict=True)
+            continue
+        step, far = one.camera.pixel_footprint_mm(centre), min(reach_mm, _LONGEST_MM)
+        along = np.arange(-far, far + step, step)
+        points = beside[:, None] + along[:, None] * beams[:, None]
+        total = np.repeat(scores[:, None], len(along), axis=1)
+        for other, middle in zip(maps, middles, strict=True):
+            if other is not one:
+                seen = other.camera.project(points.reshape(-1, 3)) - middle
+                total += other.at(seen).reshape(total.shape)
+        best = total.argmax(axis=1)
+        each = np.arange(len(best))
+        found += zip((total[each, best] / len(maps)).tolist(), points[each, best], strict=True)
     found.sort(key=lambda place: -place[0])
     kept: list[tuple[float, Float64[np.ndarray, "3"]]] = []
     for score, point in found:
