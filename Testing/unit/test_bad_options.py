@@ -20,7 +20,7 @@ from fluororeg_runs import intensity, refused, run, solved, tree, truth, write_c
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The solver's answer is there at once."""
-    monkeypatch.setattr(workflow, "register", lambda *_, **__: solved())
+    monkeypatch.setattr(workflow, "register_sound_views", lambda *_, **__: solved())
 
 
 @pytest.mark.parametrize(

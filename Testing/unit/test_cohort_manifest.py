@@ -52,13 +52,17 @@ def test_columns_become_views_and_numbers(files: Path) -> None:
 def test_sequences_may_be_patterns_and_name_their_bodies(files: Path) -> None:
     listed = manifest(
         files,
-        "case,kind,ct,xrays,key_frame,frames_per_second,bodies,joints",
-        "a,track,head.nrrd,cam1/*.tif;cam1,12,30,skull=label:1;jaw=mask:jaw.nrrd;wire=ct:head.nrrd,skull:jaw",
-        "b,track,head.nrrd,cam2/*.tif,,,,",
+        "case,kind,ct,xrays,key_frame,frames_per_second,labels,bodies,joints",
+        "a,track,head.nrrd,cam1/*.tif;cam1,12,30,jaw.nrrd,skull=label:1;jaw=mask:jaw.nrrd;wire=ct:head.nrrd,skull:jaw",
+        "b,track,head.nrrd,cam2/*.tif,,,,,",
+        "c,track,head.nrrd,cam1,,,,skull=label:1,",
+        "d,track,head.nrrd,cam1,,,no.nrrd,skull=label:1,",
+        "e,track,head.nrrd,cam1,,,,skull,",
     )
     assert listed.cases[0].problem is None
     inputs = case_inputs(listed.cases[0], listed.folder)
     assert (inputs.key_frame, inputs.frames_per_second, inputs.joints) == (12, 30.0, (("skull", "jaw"),))
+    assert inputs.labels == files / "jaw.nrrd" and files / "jaw.nrrd" in inputs.files
     bodies = [(b.name, b.label, b.mask and b.mask.name, b.ct and b.ct.name) for b in inputs.bodies]
     assert bodies == [
         ("skull", 1, None, None),
@@ -66,6 +70,9 @@ def test_sequences_may_be_patterns_and_name_their_bodies(files: Path) -> None:
         ("wire", None, None, "head.nrrd"),
     ]
     assert "line 3, column xrays: no file matches cam2/*.tif" in str(listed.cases[1].problem)
+    assert "line 4, column bodies: skull is a label of a label map, which is not given" in str(listed.cases[2].problem)
+    assert "line 5, column labels: there is no file or folder no.nrrd" in str(listed.cases[3].problem)
+    assert "line 6, column bodies: 'skull' is no body" in str(listed.cases[4].problem)
 
 
 def test_spreadsheets_of_other_countries_are_read(files: Path) -> None:

@@ -28,6 +28,7 @@ from DiffRegistrationLib.cohort.workflow import Cohort, CohortProgress, run_coho
 from DiffRegistrationLib.command_line.batch import batch
 from DiffRegistrationLib.registration.result import Verdict
 from DiffRegistrationLib.registration.starts import pose_of_view
+from DiffRegistrationLib.tracking.bodies import BodyFile
 from DiffRegistrationLib.tracking.track import BodyTrack, FramePose, Track
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.files.camera_files import write_camera
@@ -302,14 +303,14 @@ def test_a_sequence_is_handed_to_tracking_as_its_line_says(
         return Track((BodyTrack("jaw", np.zeros(3), (frame,), np.eye(4)[None]),), (0,))
 
     package = "DiffRegistrationLib"
-    workflow = SimpleNamespace(track_files=track_files, BodyFile=lambda *values: values)
+    workflow = SimpleNamespace(track_files=track_files)
     sequences = SimpleNamespace(XraySequence=lambda *values: values)
     monkeypatch.setitem(sys.modules, f"{package}.tracking.workflow", workflow)
     monkeypatch.setitem(sys.modules, f"{package}.xray.files.xray_sequences", sequences)
     manifest = done[0].with_name("sequences.csv")
     manifest.write_text(
-        "case,kind,ct,xrays,cameras,key_frame,bodies,joints,start\n"
-        "walk,track,head.nrrd,x-*.nrrd,camera.json,1,jaw=label:2,skull:jaw,lateral\n",
+        "case,kind,ct,xrays,cameras,key_frame,labels,bodies,joints,start\n"
+        "walk,track,head.nrrd,x-*.nrrd,camera.json,1,head.nrrd,jaw=label:2,skull:jaw,lateral\n",
         encoding="utf-8",
     )
     outcome = run_case(task_of(manifest, tmp_path, "walk"))
@@ -319,7 +320,8 @@ def test_a_sequence_is_handed_to_tracking_as_its_line_says(
     assert (view[0].name, view[1].name, view[3:]) == ("x-*.nrrd", "camera.json", (None, None))
     assert given["ct"].name == "head.nrrd" and given["output"] == tmp_path / "walk"
     assert (given["key_frame"], given["first"], given["start"]) == (1, None, "lateral")
-    assert given["bodies"] == [("jaw", 2, None, None)] and given["joints"] == (("skull", "jaw"),)
+    assert given["bodies"] == (BodyFile("jaw", label=2),) and given["labels"].name == "head.nrrd"
+    assert given["joints"] == (("skull", "jaw"),)
 
 
 def test_damaged_outcomes_count_as_none(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_line_that_is_no_outcome_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["head-up"], "head-ap, head-lateral, head-wide, head-biplane, skull-scout, wrist"),
+        (["head-up"], "head-ap, head-lateral, head-wide, head-biplane, head-triplane, skull-scout, wrist"),
         (["head-ap", "--subject", "nobody"], "visible-human, phantom"),
         (["head-ap", "--disturbance", "fog"], "low-dose"),
         (["head-ap", "--start", "far"], "near, none"),

@@ -55,7 +55,12 @@ def verdict() -> str:
     """The limits that `judge` keeps to, as a table."""
     q = quality
     rows = (
-        ("edges agree to", f"{q._EDGES_ACCEPTED:g} or more", f"less than {q._EDGES_FAILED:g}"),
+        ("edges agree to", f"{q.WHOLE.accepted:g} or more", f"less than {q.WHOLE.failed:g}"),
+        (
+            "fine structure of a bone without its surroundings agrees in each view to",
+            f"{q.CUT_OUT.accepted:g} or more",
+            f"less than {q.CUT_OUT.failed:g}",
+        ),
         ("brightness agrees to", f"{q._CORRELATION_ACCEPTED:g} or more", f"less than {q._CORRELATION_FAILED:g}"),
         ("part of the CT on the usable X-ray", "", f"less than {q._LEAST_COVERED:.0%}"),
         (
@@ -73,6 +78,7 @@ def verdict() -> str:
             f"{q._CLEAR_LEAD:g} times as much or more",
             "",
         ),
+        ("what the best other pose of such a bone explains", f"{q._CLEAR_PART:.0%} of it at most", ""),
         ("solver", "came to rest", ""),
     )
     lines = ["| | accepted: all of | failed: any of |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from ..registration.registration import DEFAULT_SIMILARITY
 from ..registration.starts import START_NAMES
+from ..tracking.bodies import BodyFile
 from ..xray.errors import InputError
 from ..xray.files.c_arm_geometry import CArmGeometry
 from ..xray.files.xray_with_geometry import XrayFile
@@ -21,16 +22,6 @@ _LIST = ";"
 _PATTERN = re.compile(r"[*?\[]")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class GivenBody:
-    """A body to follow by itself: where the CT's label map has `label`, within `mask`, or in a `ct` of its own."""
-
-    name: str
-    label: int | None = None
-    mask: Path | None = None
-    ct: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -46,13 +37,14 @@ class CaseInputs:
     first: int | None
     last: int | None
     frames_per_second: float | None
-    bodies: tuple[GivenBody, ...]
+    labels: Path | None
+    bodies: tuple[BodyFile, ...]
     joints: tuple[tuple[str, str], ...]
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All files, folders and patterns that the case is made from."""
-        given: list[Path | None] = [self.ct]
+        given: list[Path | None] = [self.ct, self.labels]
         for view in self.views:
             given += [view.path, view.camera, view.mask]
         for body in self.bodies:
@@ -94,7 +86,8 @@ class _Line:
             first=self._one("first", self._whole),
             last=self._one("last", self._whole),
             frames_per_second=self._one("frames_per_second", self._positive),
-            bodies=tuple(self._body(text) for text in self._several("bodies")),
+            labels=self._one("labels", self._file),
+            bodies=self._bodies(),
             joints=tuple(self._joint(text) for text in self._several("joints")),
         )
 
@@ -236,17 +229,24 @@ class _Line:
             raise self._wrong(column, f"{text!r} is not known", f"Write {' or '.join(_BONE)}, or nothing.")
         return _BONE[text]
 
-    def _body(self, text: str) -> GivenBody:
+    def _bodies(self) -> tuple[BodyFile, ...]:
+        bodies = tuple(self._body(text) for text in self._several("bodies"))
+        by_label = [body.name for body in bodies if body.label is not None]
+        if by_label and self._case.get("labels") is None:
+            raise self._wrong(
+                "bodies", f"{by_label[0]} is a label of a label map, which is not given", "Fill in the column labels."
+            )
+        return bodies
+
+    def _body(self, text: str) -> BodyFile:
         name, _, rest = (part.strip() for part in text.partition("="))
         what, _, value = (part.strip() for part in rest.partition(":"))
-        if name and not rest:
-            return GivenBody(name)
         if name and what == "label":
-            return GivenBody(name, label=self._whole("bodies", value))
+            return BodyFile(name, label=self._whole("bodies", value))
         if name and what == "mask":
-            return GivenBody(name, mask=self._file("bodies", value))
+            return BodyFile(name, mask=self._file("bodies", value))
         if name and what == "ct":
-            return GivenBody(name, ct=self._file("bodies", value))
+            return BodyFile(name, ct=self._file("bodies", value))
         raise self._wrong(
             "bodies",
             f"{text!r} is no body",

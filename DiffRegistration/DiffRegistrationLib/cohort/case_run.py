@@ -133,7 +133,7 @@ def _register(task: CaseTask, inputs: CaseInputs) -> Outcome:
 
 
 def _track(task: CaseTask, inputs: CaseInputs) -> Outcome:
-    from ..tracking.workflow import BodyFile, track_files
+    from ..tracking.workflow import track_files
     from ..xray.files.xray_sequences import XraySequence
 
     def sequence(view: XrayFile) -> XraySequence:
@@ -147,7 +147,8 @@ def _track(task: CaseTask, inputs: CaseInputs) -> Outcome:
         key_frame=inputs.key_frame,
         first=inputs.first,
         last=inputs.last,
-        bodies=[BodyFile(body.name, body.label, body.mask, body.ct) for body in inputs.bodies],
+        bodies=inputs.bodies,
+        labels=inputs.labels,
         joints=inputs.joints,
         frames_per_second=inputs.frames_per_second,
         similarity=inputs.similarity,

@@ -17,7 +17,7 @@ COMMON_COLUMNS = (
 )
 COLUMNS_OF_KIND = {
     REGISTER: ("frame",),
-    TRACK: ("key_frame", "first", "last", "frames_per_second", "bodies", "joints"),
+    TRACK: ("key_frame", "first", "last", "frames_per_second", "labels", "bodies", "joints"),
 }
 COLUMNS = (*NEEDED_COLUMNS, *COMMON_COLUMNS, *(name for names in COLUMNS_OF_KIND.values() for name in names))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def evaluate(
     suite: Annotated[
         str,
-        typer.Argument(help="head-ap, head-lateral, head-wide, head-biplane, skull-scout or wrist."),
+        typer.Argument(help="head-ap, head-lateral, head-wide, head-biplane, head-triplane, skull-scout or wrist."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder that keeps finished cases (evaluation/SUITE-SUBJECT).")

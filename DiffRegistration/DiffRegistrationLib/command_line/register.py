@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..registration.starts import START_NAMES
+from ..xray.errors import InputError
 from .geometry_options import (
     AnglesOption,
     BoneOption,
@@ -21,6 +22,9 @@ from .geometry_options import (
     xray_files,
 )
 from .output import FAILED, JsonOption, console, input_errors_end_the_command, print_json, say
+
+if TYPE_CHECKING:
+    from ..registration.calibration_prior import CalibrationPrior
 
 _COLOURS = {"accepted": "green", "doubtful": "yellow", "failed": "red"}
 
@@ -44,16 +48,30 @@ def register(
     series: Annotated[
         str | None, typer.Option("--series", help="Series of a DICOM folder that holds several.")
     ] = None,
+    weight: Annotated[
+        list[float] | None, typer.Option("--weight", help="What a view counts beside others; once per view.")
+    ] = None,
     similarity: Annotated[
         str,
         typer.Option("--similarity", help="auto, gradient-ncc, local-ncc, global-ncc or mutual-information."),
     ] = "auto",
+    refine_calibration: Annotated[
+        str | None,
+        typer.Option(
+            "--refine-calibration",
+            help="Refine the cameras with the pose, each number within about what it may be off (1 std): "
+            "offset (detector, in pixels), scale (source-detector distance, relative), rotation (degrees) and "
+            "translation (mm) of every camera but the first, as in offset=2,scale=0.002,rotation=0.3,translation=1. "
+            "What is not named stays.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register a CT to X-rays: writes the pose (.tfm, .h5, .json), the DRR (.nrrd) and an HTML report.
 
     Exit code 0 for a pose that is accepted or doubtful, 1 for one that failed, 2 for input that cannot be used.
     """
+    from ..registration.calibration_refinement import RecalibratedResult
     from ..registration.workflow import register_files, result_as_dict
 
     began = time.perf_counter()
@@ -77,6 +95,8 @@ def register(
                 start=start,
                 series=series,
                 similarity=similarity,
+                weights=weight,
+                refine_calibration=_prior(refine_calibration),
                 watch=lambda stage, _iteration, _pose: status.update(f"Registering: {stage}"),
             )
     if as_json:
@@ -86,5 +106,41 @@ def register(
         print_json(content)
     say(result.reason, label=f"{result.verdict.value}:", style=f"bold {_COLOURS[result.verdict]}")
     say(f"Found in {result.seconds:.2f} s from {result.start}. Report: {out / 'report.html'}")
+    if isinstance(result, RecalibratedResult):
+        found = result.calibration
+        say(
+            f"Cameras refined by up to {found.moved:.1f} std of what was allowed; they are in {out}."
+            + (f" But {found.reason}." if found.reason else "")
+        )
     if result.verdict == "failed":
         raise typer.Exit(FAILED)
+
+
+def _prior(text: str | None) -> CalibrationPrior | None:
+    """The prior out of "offset=2,scale=0.002". InputError for names or numbers that are none."""
+    from ..registration.calibration_prior import CalibrationPrior
+
+    if text is None:
+        return None
+    names = {
+        "offset": "offset_px",
+        "scale": "focal_scale",
+        "rotation": "camera_rotation_deg",
+        "translation": "camera_translation_mm",
+    }
+    given: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        field = names.get(name.strip())
+        try:
+            number = float(value)
+        except ValueError:
+            field = None
+        if field is None or field in given:
+            raise InputError(
+                "--refine-calibration",
+                f"{part!r} is not one of {', '.join(names)} with a number, each at most once",
+                "Write it as offset=2,scale=0.002,rotation=0.3,translation=1, or a part of that.",
+            )
+        given[field] = number
+    return CalibrationPrior(**given)

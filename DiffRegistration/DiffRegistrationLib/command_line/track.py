@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -85,7 +87,7 @@ def track(
     with input_errors_end_the_command(as_json):
         if movie not in (None, "gif", "mp4"):
             raise InputError("--movie", f"{movie!r} is no kind of movie", "Use gif or mp4.")
-        if rate is not None and not rate > 0:
+        if rate is not None and not 0 < rate < inf:
             raise InputError("--rate", f"{rate:g} frames a second", "Give a number above zero.")
         files = xray_files(
             views,
@@ -168,7 +170,7 @@ def _body(text: str) -> Any:
 
     name, _, rest = text.partition("=")
     kind, _, value = rest.partition(":")
-    if name and value and kind == "label" and value.lstrip("-").isdigit():
+    if name and value and kind == "label" and re.fullmatch(r"-?[0-9]{1,9}", value):
         return BodyFile(name, label=int(value))
     if name and value and kind in ("mask", "ct"):
         return BodyFile(name, mask=Path(value) if kind == "mask" else None, ct=Path(value) if kind == "ct" else None)

@@ -116,12 +116,22 @@ def check_shared_world(radiographs: Sequence[Radiograph]) -> None:
 
 
 def check_spares(output: Path, views: Sequence[XrayFile]) -> None:
-    """InputError where an X-ray is the DRR of an earlier run in `output`, which would be gone after this one."""
-    for view in views:
-        if view.path.parent.resolve() == output.resolve() and re.fullmatch(r"drr-\d+\.nrrd", view.path.name):
-            raise InputError(
-                view.path, "is one of the inputs, which would be overwritten", "Choose another output folder."
-            )
+    """InputError where an X-ray or a camera is a result of an earlier run in `output`, which would be gone after."""
+    for path in (path for view in views for path in (view.path, view.camera) if path is not None):
+        is_result = re.fullmatch(r"drr-\d+\.nrrd|camera-\d+\.json", path.name)
+        if is_result and path.parent.resolve() == output.resolve():
+            raise InputError(path, "is one of the inputs, which would be overwritten", "Choose another output folder.")
+
+
+def check_weights(weights: Sequence[float] | None, views: int) -> None:
+    """InputError unless there is a positive weight for each view, or none at all."""
+    if weights is None:
+        return
+    if len(weights) != views or not all(0 < weight < np.inf for weight in weights):
+        given = ", ".join(f"{weight:g}" for weight in weights)
+        raise InputError(
+            "--weight", f"{given} for {views} views", "Give one number above zero a view, in their order."
+        )
 
 
 def told_apart(radiograph: Radiograph, frame: str | None, frame_of_ct: str | None) -> Radiograph:

@@ -27,6 +27,7 @@ from .pose_in_words import axis_rows, measured, total_rotation_deg, view_uncerta
 if TYPE_CHECKING:
     import jinja2
 
+    from .calibration_section import CalibrationSection
     from .network_section import NetworkSection
 
 
@@ -59,13 +60,14 @@ def write_report(
     ct_provenance: Sequence[Provenance],
     title: str,
     network: NetworkSection | None = None,
+    calibration: CalibrationSection | None = None,
 ) -> None:
     """Write the report of a registration as one HTML file that needs nothing but a browser.
 
     `result.drrs` holds one DRR per radiograph, on the radiograph's own pixels. `title` heads the page and must not
-    name the patient; `network` is what there is to say of a network that the registration began from. The file
-    appears whole or not at all. InputError if jinja2 is missing or the file cannot be written, ValueError if DRRs and
-    radiographs do not belong together.
+    name the patient; `network` is what there is to say of a network that the registration began from,
+    `calibration` of cameras that were refined. The file appears whole or not at all. InputError if jinja2 is missing
+    or the file cannot be written, ValueError if DRRs and radiographs do not belong together.
     """
     if len(radiographs) != len(result.drrs):
         raise ValueError(f"{len(radiographs)} radiographs, but {len(result.drrs)} DRRs")
@@ -86,6 +88,7 @@ def write_report(
         assumed=sum(line.assumed for line in [*ct_provenance, *(line for view in views for line in view.provenance)]),
         chart=_chart(result),
         network=network,
+        calibration=calibration,
         colours={
             "xray": _css(pictures.XRAY_COLOUR),
             "drr": _css(pictures.DRR_COLOUR),

@@ -12,6 +12,7 @@ from jaxtyping import Float64
 
 from ..registration.result import RegistrationResult, Verdict
 from ..xray.errors import InputError
+from ..xray.files.atomic import atomic_write
 
 JOURNAL = "track-journal.jsonl"
 
@@ -51,25 +52,15 @@ def content_of(result: RegistrationResult) -> dict[str, Any]:
 
 class Journal:
     """Registrations by name. With a `path` each is written as it comes; what an earlier run of the same `task` (a
-    fingerprint of its inputs) wrote is known from the beginning. InputError where it cannot be written."""
+    fingerprint of its inputs) wrote is known from the beginning. `add` raises InputError where it cannot be written.
+    """
 
     def __init__(self, path: Path | None = None, task: str = "") -> None:
-        self._path = path
-        self._known: dict[str, dict[str, Any]] = {}
-        if path is None:
-            return
-        lines = _whole_lines(path)
-        if not lines or lines[0] != {"task": task}:
-            lines = [{"task": task}]
-        self._known = {line["name"]: line["found"] for line in lines[1:]}
-        # A line that a kill has cut short goes, and so does what another task has left.
-        temporary = path.with_name(path.name + ".new")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-            temporary.replace(path)
-        except OSError as error:
-            raise InputError(path, f"cannot be written: {error.strerror}", "Choose another output folder.") from error
+        self._path, self._first = path, {"task": task}
+        self._is_begun = False
+        lines = [] if path is None else _whole_lines(path)
+        same = bool(lines) and lines[0] == self._first
+        self._known: dict[str, dict[str, Any]] = {line["name"]: line["found"] for line in lines[1:]} if same else {}
 
     def find(self, name: str) -> Found | None:
         """What is known of a registration."""
@@ -78,11 +69,31 @@ class Journal:
     def add(self, name: str, result: RegistrationResult) -> Found:
         """Keep a registration's result."""
         content = content_of(result)
-        self._known[name] = content
         if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"name": name, "found": content}) + "\n")
+            try:
+                self._begin(self._path)
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(_line(name, content))
+            except OSError as error:
+                raise InputError(
+                    self._path, f"cannot be written: {error.strerror}", "Choose another output folder."
+                ) from error
+        self._known[name] = content
         return Found(content)
+
+    def _begin(self, path: Path) -> None:
+        """Before the first line: one that a kill has cut short goes, and so does what another task has left."""
+        if self._is_begun:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as temporary:
+            lines = [json.dumps(self._first) + "\n", *(_line(name, one) for name, one in self._known.items())]
+            temporary.write_text("".join(lines), encoding="utf-8")
+        self._is_begun = True
+
+
+def _line(name: str, content: Mapping[str, Any]) -> str:
+    return json.dumps({"name": name, "found": content}) + "\n"
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
@@ -92,7 +103,11 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            lines.append(json.loads(text))
-        except ValueError:
+            line = json.loads(text)
+            if lines:
+                Found(line["found"])
+                str(line["name"])
+        except (ValueError, TypeError, KeyError):
             break
+        lines.append(line)
     return lines

@@ -8,6 +8,7 @@ from ..registration.inputs import check_pixels, check_shared_world, told_apart
 from ..xray.errors import InputError
 from ..xray.files.ct_files import frame_of_reference
 from ..xray.files.xray_sequences import XraySequence
+from ..xray.provenance import Provenance
 from ..xray.radiograph import Radiograph
 from .frames import Frame
 
@@ -19,7 +20,8 @@ class SequenceFiles:
     """A `FrameSource` of files; a view that lacks a frame does without it.
 
     `first` and `last` bound the numbers of the frames, if given. `frame_of_ct` is the CT's frame of reference (see
-    `ct_files.frame_of_reference`). InputError where the views are out of step, and where no frame is left.
+    `ct_files.frame_of_reference`). InputError where the views are out of step, where no frame is left, and where all
+    frames of a view cannot be used, as with a camera of another size.
     """
 
     def __init__(
@@ -34,11 +36,14 @@ class SequenceFiles:
         there = sorted(set().union(*(view.numbers for view in self._views)))
         self._times = tuple(n for n in there if (first is None or n >= first) and (last is None or n <= last))
         if not self._times:
+            low, high = there[0] if first is None else first, there[-1] if last is None else last
             raise InputError(
                 "frames",
-                f"none of the frames {there[0]} to {there[-1]} lies between {first} and {last}",
+                f"none of the frames {there[0]} to {there[-1]} lies between {low} and {high}",
                 "Widen --first and --last.",
             )
+        self._first = tuple(self._first_usable(view) for view in self._views)
+        check_shared_world([radiograph for radiograph in self._first if radiograph is not None])
 
     @property
     def times(self) -> Sequence[int]:
@@ -55,11 +60,33 @@ class SequenceFiles:
         lacks = {n: tuple(t for t in self._times if t not in view.frames) for n, view in enumerate(self._views)}
         return {view: times for view, times in lacks.items() if times}
 
+    def provenance(self) -> dict[int, tuple[Provenance, ...]]:
+        """What is known of each view (by its number), as its first usable frame says it."""
+        return {n: one.provenance for n, one in enumerate(self._first) if one is not None}
+
     def frame(self, time: int) -> Frame:
-        """A frame's radiographs. InputError for one that cannot be used."""
-        found = tuple(self._read(view, time) if time in view.frames else None for view in self._views)
+        """A frame's radiographs. InputError for one that cannot be used; it names no file, as results quote it."""
+        found: list[Radiograph | None] = []
+        for number, view in enumerate(self._views, start=1):
+            try:
+                found.append(self._read(view, time) if time in view.frames else None)
+            except InputError as error:
+                raise InputError(f"view {number}, frame {time}", error.problem, error.remedy) from error
         check_shared_world([radiograph for radiograph in found if radiograph is not None])
-        return found
+        return tuple(found)
+
+    def _first_usable(self, view: XraySequence) -> Radiograph | None:
+        """None for a view that lacks all frames; the first frame's InputError where none can be used."""
+        problem: InputError | None = None
+        for time in self._times:
+            if time in view.frames:
+                try:
+                    return self._read(view, time)
+                except InputError as error:
+                    problem = problem or error
+        if problem is not None:
+            raise problem
+        return None
 
     def _read(self, view: XraySequence, time: int) -> Radiograph:
         radiograph = view.read(time)

@@ -26,6 +26,7 @@ REPORT = "report.html"
 _PICTURES, _REPORT_SIDE, _MOVIE_SIDE = 6, 1100, 800
 # Where nobody says how fast the frames came, a movie shows so many a second.
 _USUAL_RATE = 10.0
+_WORSE = (Verdict.ACCEPTED, Verdict.DOUBTFUL, Verdict.FAILED)
 
 
 def write_pictures(
@@ -52,12 +53,11 @@ def write_pictures(
 
 
 def _chosen(track: Track) -> list[int]:
-    """Places of the frames that are shown: first, last, those that fit worst, and others evenly between."""
+    """Places of the frames that are shown: first, last, two of those that fit worst, and others evenly between."""
     count = len(track.times)
     even = np.unique(np.linspace(0, count - 1, _PICTURES).round().astype(int))
-    worst = [
-        place for place in range(count) if any(body.frames[place].verdict != Verdict.ACCEPTED for body in track.bodies)
-    ]
+    bad = {place: max(_WORSE.index(body.frames[place].verdict) for body in track.bodies) for place in range(count)}
+    worst = sorted((place for place in range(count) if bad[place]), key=lambda place: -bad[place])
     return sorted({*map(int, even), *worst[:2]})
 
 

@@ -126,7 +126,7 @@ class Tracker:
                     break
                 self._follow(time, direction, range(len(self._bodies)))
         if not self._stopped:
-            self._come_back()
+            self._come_back(key)
         return self.track()
 
     def track(self) -> Track:
@@ -291,18 +291,22 @@ class Tracker:
             depths = _WIDE_DEPTHS if view_count == 1 else (0.0,)
             yield Start(wide, _WIDE_DEG, _WIDE_STEP_DEG, depths, _WIDE_MM, trusted=False)
 
-    def _come_back(self) -> None:
-        """Stretches that a body was lost in, from the next frame in which it was found again, backward."""
+    def _come_back(self, key: int) -> None:
+        """Stretches that a body was lost in, from the frame beyond them in which it was found again."""
         for number, history in enumerate(self._history):
             history.lost_for = 0
-            for time in reversed(self._times):
-                if history.is_known(time) or time in self._unusable:
+            after = [(time, -1) for time in reversed(self._times) if time > key]
+            before = [(time, 1) for time in self._times if time < key]
+            for time, direction in (*after, *before):
+                if history.is_known(time) or time in self._unusable or not history.before(time, direction):
                     continue
-                if history.before(time, -1) and not self._watching.is_asked_to_stop():
-                    kept = history.found.get(time)
-                    self._follow(time, -1, [number])
-                    if kept is not None and not history.is_known(time):
-                        history.found[time] = kept
+                if self._watching.is_asked_to_stop():
+                    self._stopped = True
+                    return
+                kept = history.found.get(time)
+                self._follow(time, direction, [number])
+                if kept is not None and not history.is_known(time):
+                    history.found[time] = kept
 
     def _is_lost(self, number: int, one: Found, guess: Pose | None) -> bool:
         if one.verdict == Verdict.FAILED or one.agreement < _LEAST_PART * self._history[number].usual():

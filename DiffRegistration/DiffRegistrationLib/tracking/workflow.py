@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
+from .. import __version__
 from ..registration.inputs import StartFile, check_in_view, start_file
 from ..registration.registration import DEFAULT_SIMILARITY
 from ..registration.similarity import check_similarity
@@ -24,7 +26,6 @@ from ..xray.geometry import rigid
 from ..xray.radiograph import Radiograph
 from .anatomical_frame import default_frame, read_anatomical_frame
 from .bodies import Body, BodyFile, bodies_of
-from .frames import FrameSource
 from .joint_motion import JointMotion, joint_motion
 from .journal import JOURNAL, Journal
 from .movie import check_movie
@@ -40,7 +41,6 @@ __all__ = ["BodyFile", "TrackProgress", "track_files"]
 # Bodies of one CT start as they lie in it, about the first one's pose: so far they may have moved in a joint.
 # CTs of their own may lie anywhere, but are mostly cut out along the same axes.
 _JOINT_DEG, _JOINT_STEP_DEG, _JOINT_MM, _BESIDE_MM = 24.0, 12.0, 30.0, 60.0
-_PROGRAM = 1
 
 
 def track_files(
@@ -77,9 +77,9 @@ def track_files(
     check_similarity(similarity)
     if ct is None and not (bodies and all(body.ct for body in bodies)):
         raise InputError("CT", "none was given", "Give the CT, or bodies that have CTs of their own.")
-    if weights is not None and len(weights) != len(views):
-        raise InputError("weights", f"{len(weights)} for {len(views)} views", "Give one a view, in their order.")
+    _check_weights(weights, len(views))
     _check_names(bodies, joints, starts, anatomical_frames)
+    axes = {name: read_anatomical_frame(path) for name, path in (anatomical_frames or {}).items()}
     if movie is not None:
         check_movie(output / f"movie.{movie}")
     check_folder_for_writing(output)
@@ -96,7 +96,10 @@ def track_files(
             start,
             *(starts or {}).values(),
         ],
-        [start, starts, key_frame, first, last, [b.__dict__ for b in bodies], similarity, weights, series],
+        [
+            *(start, starts, key_frame, first, last, [b.__dict__ for b in bodies], similarity, weights, series),
+            [[v.numbers, v.camera is None, v.geometry, v.mask is None, v.bone_is_bright] for v in views],
+        ],
     )
     starting = _Starts(followed, bodies, start, starts or {})
     with ReadAhead(sequence) as source:
@@ -112,7 +115,7 @@ def track_files(
             watching=Watching(watch or (lambda _: None), None, is_asked_to_stop),
         )
         track = tracker.run()
-        motions = _motions(track, joints, anatomical_frames or {})
+        motions = _motions(track, joints, axes)
         write_track(output, track, motions)
         write_pictures(
             output,
@@ -120,10 +123,20 @@ def track_files(
             followed,
             source,
             motions,
-            provenance=_provenance(loaded, views, sequence),
+            provenance=_provenance(loaded, sequence),
             movie=movie,
         )
     return track
+
+
+def _check_weights(weights: Sequence[float] | None, count: int) -> None:
+    if weights is None:
+        return
+    if len(weights) != count:
+        raise InputError("weights", f"{len(weights)} for {count} views", "Give one a view, in their order.")
+    for weight in weights:
+        if not 0 < weight < inf:
+            raise InputError("weights", f"{weight:g} is no weight", "Give numbers above zero; leave out other views.")
 
 
 def _check_names(
@@ -141,6 +154,9 @@ def _check_names(
                 "was named, but is none of the bodies",
                 f"There are: {', '.join(sorted(names)) or 'none'}.",
             )
+    for one, other in joints:
+        if one == other:
+            raise InputError(f"joint {one}:{other}", "is of a body with itself", "Name two bodies.")
 
 
 class _Starts:
@@ -202,23 +218,18 @@ def _fingerprint(files: Sequence[Path | str | None], options: Sequence[Any]) -> 
         elif path is not None and path.is_dir():
             for one in sorted(path.rglob("*")):
                 stamps.append([one.stat().st_size, one.stat().st_mtime_ns])
-    text = json.dumps([_PROGRAM, stamps, options], default=str)
+    text = json.dumps([__version__, stamps, options], default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _motions(track: Track, joints: Sequence[tuple[str, str]], files: Mapping[str, Path]) -> list[JointMotion]:
-    frames = {
-        body.name: read_anatomical_frame(files[body.name]) if body.name in files else default_frame(body.centre)
-        for body in track.bodies
-    }
+def _motions(
+    track: Track, joints: Sequence[tuple[str, str]], axes: Mapping[str, Float64[np.ndarray, "4 4"]]
+) -> list[JointMotion]:
+    frames = {body.name: axes.get(body.name, default_frame(body.centre)) for body in track.bodies}
     return [joint_motion(track.body(one), track.body(other), frames) for one, other in joints]
 
 
-def _provenance(ct: CT | None, views: Sequence[XraySequence], source: FrameSource) -> dict[str, Any]:
+def _provenance(ct: CT | None, source: SequenceFiles) -> dict[str, Any]:
     """What is known of CT and views, by what the report calls them."""
-    found: dict[str, Any] = {} if ct is None else {"CT": ct.provenance}
-    for number, view in enumerate(views, start=1):
-        time = next((t for t in source.times if t in view.frames), None)
-        if time is not None:
-            found[f"View {number}"] = view.read(time).provenance
-    return found
+    of_views = {f"View {number + 1}": lines for number, lines in source.provenance().items()}
+    return of_views if ct is None else {"CT": ct.provenance, **of_views}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..registration.registration import register
 from ..registration.similarity import check_similarity
+from ..registration.sound_views import register_sound_views
 from ..registration.workflow import result_as_dict, write_result
 from ..xray.files.atomic import atomic_write, check_folder_for_writing
 from .alignment_inputs import GivenStart, check_in_view, check_usable, projector_of
@@ -43,7 +43,7 @@ def run(job: RegisterJob, tell: Tell) -> dict[str, Any]:
         frames = LiveFrames(job.folder, job.id, projector, cameras, tell, longest_side=job.live_side)
     watching = Watching(job.id, tell, frames)
     watching.begin("Searching…")
-    result = register(projector, radiographs, start, similarity=job.similarity, watch=watching)
+    result = register_sound_views(projector, radiographs, start, similarity=job.similarity, watch=watching)
     if frames is not None:
         frames.show(result.pose, at_once=True)
     drrs = []
