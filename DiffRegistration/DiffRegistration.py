@@ -228,11 +228,46 @@ class DiffRegistrationLogic(ScriptedLoadableModuleLogic):
             ctNode, list(xrayNodes), start=start, output=output, wait=waitForCompletion, listener=listener
         )
 
-    def track(self, ctNode, xrayNodes, frames=None, start="auto", waitForCompletion=True, listener=None):
-        """Follow a CT through X-ray sequences; see `RegistrationLogic.track`."""
+    def track(
+        self,
+        ctNode,
+        xrayNodes,
+        frames=None,
+        keyFrame=None,
+        start="auto",
+        smoothed=False,
+        keepOthers=False,
+        framesPerSecond=None,
+        outputFolder=None,
+        waitForCompletion=True,
+        listener=None,
+    ):
+        """Follow a CT through X-ray sequences from a key frame on; see `RegistrationLogic.track`."""
         return self.engine.track(
-            ctNode, list(xrayNodes), frames=frames, start=start, wait=waitForCompletion, listener=listener
+            ctNode,
+            list(xrayNodes),
+            frames=frames,
+            key_frame=keyFrame,
+            start=start,
+            smoothed=smoothed,
+            keep_others=keepOthers,
+            frames_per_second=framesPerSecond,
+            output=None if outputFolder is None else Path(outputFolder),
+            wait=waitForCompletion,
+            listener=listener,
         )
+
+    def posesOfFrames(self, ctNode):
+        """What the scene holds of a CT that was followed, frame by frame; None where it was not."""
+        from DiffRegistrationLib.mrml.pose_sequence import poses_of_frames
+
+        return poses_of_frames(ctNode)
+
+    def writeTrack(self, ctNode, folder):
+        """Write the poses of a CT that was followed as track.json and poses.csv into a folder."""
+        from DiffRegistrationLib.mrml.scene_track import write_track_of
+
+        write_track_of(ctNode, Path(folder))
 
     def computeDRR(self, ctNode, xrayNode, pose=None):
         """Lay the DRR of the CT, where it lies now or at `pose`, over an X-ray; gives the DRR's node."""

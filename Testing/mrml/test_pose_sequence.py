@@ -10,7 +10,8 @@ import pytest
 import slicer
 from DiffRegistrationLib.mrml.attributes import POSE, REASON, VERDICT
 from DiffRegistrationLib.mrml.ct_node import world_from_ct
-from DiffRegistrationLib.mrml.pose_node import PoseRecord, pose_sequence, put_under_pose, undo_pose
+from DiffRegistrationLib.mrml.pose_node import PoseRecord, put_under_pose, undo_pose
+from DiffRegistrationLib.mrml.pose_sequence import pose_sequence
 from DiffRegistrationLib.mrml.xray_sequence import add_radiograph_sequence, browser_of
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.geometry import rigid

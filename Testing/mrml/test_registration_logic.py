@@ -19,13 +19,15 @@ from DiffRegistrationLib.mrml.ct_node import world_from_ct
 from DiffRegistrationLib.mrml.drr_node import drr_of, show_drr
 from DiffRegistrationLib.mrml.given_geometry import use_camera_file
 from DiffRegistrationLib.mrml.job_results import Listener
-from DiffRegistrationLib.mrml.pose_node import read_result, report_of, undo_pose
+from DiffRegistrationLib.mrml.pose_node import PoseRecord, put_under_pose, read_result, report_of, undo_pose
+from DiffRegistrationLib.mrml.pose_sequence import pose_sequence, poses_of_frames
 from DiffRegistrationLib.mrml.registration_logic import RegistrationLogic
 from DiffRegistrationLib.mrml.sequence_items import set_attribute
 from DiffRegistrationLib.mrml.xray_node import add_radiograph
 from DiffRegistrationLib.mrml.xray_sequence import add_radiograph_sequence, add_xray_file, browser_of
 from DiffRegistrationLib.registration.result import RegistrationResult
 from DiffRegistrationLib.registration.workflow import register_files
+from DiffRegistrationLib.tracking.track_files import read_track
 from DiffRegistrationLib.worker.client import WorkerClient
 from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation
 from DiffRegistrationLib.xray.ct import CT
@@ -244,10 +246,11 @@ def test_tracking_moves_the_ct_with_the_x_rays_also_after_saving(logic: Registra
     poses = [rigid.move_about(CENTRE, step * n, truth()) for n in range(5)]
     ct = head_node()
     proxy, browser = add_radiograph_sequence([seen(pose) for pose in poses], range(10, 15), "Cine")
-    found = logic.track(ct, [proxy], start="ap")
+    found = logic.track(ct, [proxy], key_frame=1, start=OFF, frames_per_second=4.0)
     assert found is not None and found.browser is browser and found.transform is ct.GetParentTransformNode()
-    assert [record.verdict for record in found.records] == ["accepted"] * 5
-    assert found.records[0].start != "pose of the frame before" == found.records[4].start
+    assert [record.verdict for record in found.records] == ["accepted"] * 5 and not found.stopped
+    assert [record.start for record in found.records] == ["frames after", "given pose", *["frames before"] * 3]
+    assert found.frames == ("10", "11", "12", "13", "14")
     assert not [path for path in folder_of(logic).iterdir() if path.name.startswith("track")]
     successor = reopened()
     for find in (lambda node: node, successor):
@@ -258,6 +261,47 @@ def test_tracking_moves_the_ct_with_the_x_rays_also_after_saving(logic: Registra
             slider.SetSelectedItemNumber(n)
             assert distance_mm(world_from_ct(there), poses[n]) < 1.0
             np.testing.assert_array_equal(slicer.util.arrayFromVolume(image)[0], seen(poses[n]).attenuation)
+        kept = poses_of_frames(there)
+        assert kept is not None and kept.numbers == [10, 11, 12, 13, 14] and kept.frames_per_second == 4.0
+        assert tuple(kept.records.values()) == found.records
+
+
+def test_frames_that_are_done_again_replace_their_own_poses_and_no_others(
+    logic: RegistrationLogic, tmp_path: Path
+) -> None:
+    step = np.array([0.02, -0.01, 0.015, 2.0, 1.0, -1.0])
+    # Frame 12 was dropped.
+    frames = (10, 11, 13, 14, 15)
+    poses = [rigid.move_about(CENTRE, step * (n - 10), truth()) for n in frames]
+    ct = head_node()
+    proxy, browser = add_radiograph_sequence([seen(pose) for pose in poses], frames, "Cine")
+    wrong = [PoseRecord.from_dict({"pose": OFF.tolist(), "verdict": "failed", "reason": "made up"})] * 5
+    pose_sequence(ct, wrong, frames, browser, frames_per_second=3.0)
+    browser.SetSelectedItemNumber(3)
+    put_under_pose(ct, rigid.move_about(CENTRE, [0.04, 0.02, -0.03, 3.0, 2.0, -4.0], poses[3]))
+    found = logic.track(
+        ct, [proxy], frames=[2, 3], key_frame=3, start="current", keep_others=True, smoothed=True, output=tmp_path
+    )
+    assert found is not None and found.frames == ("13", "14")
+    kept = poses_of_frames(ct)
+    assert (
+        kept is not None
+        and kept.smoothed
+        and kept.frames_per_second == 3.0
+        and list(kept.records) == [str(number) for number in frames]
+    )
+    verdicts = [record.verdict for record in kept.records.values()]
+    assert verdicts == ["failed", "failed", "accepted", "accepted", "failed"]
+    for number, true in (("13", poses[2]), ("14", poses[3])):
+        assert distance_mm(kept.records[number].matrix, true) < 1.0
+        assert distance_mm(np.array(kept.records[number].smoothed), true) < 1.0
+    assert kept.records["10"].pose == wrong[0].pose and kept.records["10"].smoothed is None
+    assert read_track(tmp_path).times == (13, 14)
+    # Frames that no tracking knows what to do with.
+    with pytest.raises(InputError, match="none of the frames that are to be followed"):
+        logic.track(ct, [proxy], frames=[2, 3], key_frame=0)
+    with pytest.raises(InputError, match="frame 9 was asked for"):
+        logic.track(ct, [proxy], frames=[2, 9])
 
 
 def test_bad_input_is_raised_or_told_and_leaves_all_as_it_was(
@@ -279,7 +323,9 @@ def test_bad_input_is_raised_or_told_and_leaves_all_as_it_was(
         ("likeness", lambda: logic.register(ct, [xray], similarity="likeness")),
         ("ends in nothing", lambda: logic.train(ct, tmp_path / "network")),
         ("no folder", lambda: logic.preview(ct, tmp_path / "gone" / "a.png")),
-        ("2, 1 frames", lambda: logic.track(ct, [cine, xray])),
+        ("out of step with .* lacks frame 1", lambda: logic.track(ct, [cine, xray])),
+        ("none was given", lambda: logic.track(ct, [])),
+        ("none was given", lambda: logic.track(ct, [cine], frames=[])),
     ):
         with pytest.raises(InputError, match=words):
             call()

@@ -163,6 +163,9 @@ def test_what_is_no_x_ray_is_not_shown(view: Any, unchanged: Callable) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
 def test_the_layout_has_a_view_for_each_x_ray_and_one_in_3d(scene: Any, count: int) -> None:
+    with_plot = ElementTree.fromstring(layout_description(count, plot=True))
+    kinds = [view.get("class") for view in with_plot.iter("view")]
+    assert kinds == ["vtkMRMLSliceNode"] * count + ["vtkMRMLViewNode", "vtkMRMLPlotViewNode"]
     tree = ElementTree.fromstring(layout_description(count))
     views = [(view.get("class"), view.get("singletontag")) for view in tree.iter("view")]
     assert views == [("vtkMRMLSliceNode", f"XRay{n + 1}") for n in range(count)] + [("vtkMRMLViewNode", "1")]

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from DiffRegistrationLib.registration.metrics import pose_error
 from DiffRegistrationLib.registration.workflow import register_files
+from DiffRegistrationLib.tracking.track_files import read_track
 from DiffRegistrationLib.worker.frames import read_frame
 from DiffRegistrationLib.worker.job import PreviewJob, RegisterJob, TrackJob, TrainJob
 from DiffRegistrationLib.worker.job_files import write_ct, write_radiograph
+from DiffRegistrationLib.worker.json_fields import to_json
 from DiffRegistrationLib.worker.messages import Crashed, Finished, Frame, Heartbeat, Message, Progress, Ready, Refused
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.xray_with_geometry import XrayFile
@@ -129,7 +131,10 @@ def test_bad_input_is_refused_leaves_nothing_and_the_worker_goes_on(tmp_path: Pa
         (RegisterJob(folder=folder, out=out, start=skewed), ("start", "not rigid")),  # type: ignore[arg-type]
         (RegisterJob(folder=folder, out=out, similarity="likeness"), ("likeness", "not known")),
         (TrackJob(folder=folder, out=out, views=2), ("X-rays of the sequence", "no whole number")),
-        (TrackJob(folder=blank, ct_folder=folder, out=out, names=("AP",)), ("AP, frame 1", "pixels")),
+        (TrackJob(folder=folder, out=out, numbers=(4, 5)), ("numbers of the frames", "2 were given for 1 frames")),
+        (TrackJob(folder=folder, out=out, key_frame=1), ("key frame 1", "count from 0")),
+        (TrackJob(folder=blank, ct_folder=folder, out=out, names=("AP",)), ("AP, frame 0", "pixels")),
+        (TrackJob(folder=folder, out=out, start=far), ("X-ray 1, frame 0", "outside its view")),  # type: ignore[arg-type]
         (PreviewJob(folder=folder, out=tmp_path / "gone" / "a.png"), ("a.png", "no folder")),
         (PreviewJob(folder=folder, out=tmp_path / "a.png", preset="knee"), ("knee", "head-ap")),
         (TrainJob(folder=folder, out=out), ("out", ".pt")),
@@ -168,59 +173,89 @@ def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
         assert isinstance(refused, Refused) and "cannot be written to" in refused.problem
 
 
+def error_mm(found: object, true: np.ndarray) -> float:
+    """How far the corners of the head's inner box are from where they truly are, on average."""
+    return pose_error(np.array(found), true, head().corners(0.5), head().centre, camera()).mtre_mm
+
+
 @pytest.mark.slow
-def test_tracking_follows_the_head_over_a_dark_frame(tmp_path: Path) -> None:
-    poses = tuple(moved(step) for step in range(5))
+def test_tracking_goes_from_the_key_frame_both_ways_over_dark_frames(tmp_path: Path) -> None:
+    # Frame 23 was dropped: what lies between is twice as long.
+    numbers = (20, 21, 22, 24, 25)
+    poses = tuple(moved(number - 20) for number in numbers)
     folder = inputs(tmp_path / "job", poses, (180.0, 90.0))
-    dark = 2
-    for view, angle in enumerate((180.0, 90.0)):
-        view_camera = camera(angle)
-        image = np.zeros(view_camera.size, dtype=np.float32)
-        write_radiograph(folder, 2 * dark + view, Radiograph(image, image > 0, view_camera))
+    dark, half_dark = 2, 4
+    for time_index, view, angle in ((dark, 0, 180.0), (dark, 1, 90.0), (half_dark, 1, 90.0)):
+        image = np.zeros(camera(angle).size, dtype=np.float32)
+        unusable = Radiograph(image, image > 0, camera(angle))
+        write_radiograph(folder, 2 * time_index + view, unusable)
+    job = TrackJob(
+        folder=folder,
+        views=2,
+        start=truth_near(poses[1]),
+        key_frame=1,
+        numbers=numbers,
+        frames_per_second=2.0,
+        out=tmp_path / "out",
+    )
     with worker() as client:
-        client.submit(TrackJob(folder=folder, views=2, start="frontal", out=tmp_path / "out"))
+        client.submit(job)
         messages = heard(client)
     content = finished(messages)
-    assert content["frames"] == 5 and not content["stopped"]
-    assert content["verdicts"][dark] == "failed" and "pixels" in content["reasons"][dark]
-    assert content["poses"][dark] == content["poses"][dark - 1] and content["std"][dark] is None
-    for step in (0, 1, 3, 4):
-        error = pose_error(np.array(content["poses"][step]), poses[step], head().corners(0.5), head().centre, camera())
-        assert error.mtre_mm < 1.0, (step, error)
-        assert len(content["std"][step]) == 6
-    assert content["starts"][0] != "pose of the frame before" == content["starts"][1] == content["starts"][3]
-    written = json.loads((tmp_path / "out" / "track.json").read_text())
-    assert written["poses"] == content["poses"] and written["format"] == "fluoro registration track"
+    assert (content["frames"], content["stopped"], content["key_frame"]) == (5, False, 1)
+    assert content["times"] == [0, 1, 2, 3, 4]
+    assert content["verdicts"][dark] == "failed" and "X-ray 1, frame 22" in content["reasons"][dark]
+    assert content["std"][dark] is None and content["covariances"][dark] is None
+    assert content["poses"][dark] == content["smoothed"][dark]
+    assert content["views"] == [[0, 1], [0, 1], [], [0, 1], [0]]
+    for step, true in enumerate(poses):
+        assert error_mm(content["smoothed"][step], true) < 2.0
+        if step != dark:
+            assert error_mm(content["poses"][step], true) < (2.0 if step == half_dark else 1.0)
+            assert len(content["std"][step]) == 6 and np.shape(content["covariances"][step]) == (6, 6)
+    assert content["starts"] == ["frames after", "given pose", "", "frames before", "frames before"]
+    written = read_track(tmp_path / "out")
+    assert written.times == numbers and written.frames_per_second == 2.0
+    assert to_json([frame.pose for frame in written.bodies[0].frames if frame.pose is not None]) == [
+        pose for step, pose in enumerate(content["poses"]) if step != dark
+    ]
+    assert len((tmp_path / "out" / "poses.csv").read_text().splitlines()) == 6
     frames = [m for m in messages if isinstance(m, Frame)]
-    assert [m.time for m in frames] == sorted(m.time for m in frames)
     assert {m.time for m in frames} == {0, 1, 3, 4} and {m.view for m in frames} == {0, 1}
     done = [m for m in messages if isinstance(m, Progress) and m.seconds_left is not None]
+    assert [m.numbers["frame"] for m in done] == [1, 2, 3, 4, 0]
     assert [m.part for m in done] == [0.2, 0.4, 0.6, 0.8, 1.0] and done[-1].seconds_left == 0
+    assert done[-1].numbers["failed"] == 1 and done[-1].words.startswith("Frame 20: ")
+
+
+def truth_near(pose: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """A pose not far from a true one, as a job takes it."""
+    centre = rigid.transform_points(pose, [head().centre])[0]
+    near = rigid.move_about(centre, [0.05, -0.03, 0.04, 4.0, -3.0, 5.0], pose)
+    return tuple(tuple(row) for row in near.tolist())
 
 
 @pytest.mark.slow
-def test_tracking_begins_again_where_the_head_leapt_back_and_stops_when_asked(tmp_path: Path) -> None:
-    centre = rigid.transform_points(truth(), [head().centre])[0]
-    # Rolled in the image so far that it cannot be found from there any more.
-    poses = tuple(rigid.move_about(centre, [0, np.radians(roll), 0, 0, 0, 0], truth()) for roll in (22, 44, 66, 0))
+def test_tracking_stops_when_asked_and_keeps_what_there_is(tmp_path: Path) -> None:
+    poses = tuple(moved(step) for step in range(6))
     folder = inputs(tmp_path / "job", poses)
-    start = tuple(tuple(row) for row in truth().tolist())
     with worker() as client:
-        client.submit(TrackJob(folder=folder, start=start, live=False))
-        content = finished(heard(client))
-        assert content["starts"] == ["given pose", *["pose of the frame before"] * 2, "given pose"]
-        for found, true in zip(content["poses"], poses, strict=True):
-            error = pose_error(np.array(found), true, head().corners(0.5), head().centre, camera())
-            assert error.mtre_mm < 3, error
-        client.submit(TrackJob(folder=folder, start=start))
-        heard(client, lambda m: isinstance(m, Frame))
+        client.submit(TrackJob(folder=folder, start=truth_near(poses[2]), key_frame=2, out=tmp_path / "out"))
+        heard(client, lambda m: isinstance(m, Progress) and m.seconds_left is not None)
         client.stop()
         content = finished(heard(client))
-        assert content["stopped"] and 0 < content["frames"] < 4
-        assert len(content["poses"]) == len(content["verdicts"]) == content["frames"]
+        reached = content["times"]
+        assert content["stopped"] and reached[0] == content["key_frame"] == 2 and len(reached) < 5
+        assert reached == list(range(2, 2 + content["frames"]))
+        assert len(content["poses"]) == len(content["verdicts"]) == len(content["smoothed"]) == content["frames"]
+        written = read_track(tmp_path / "out")
+        assert written.stopped and "stopped before" in written.bodies[0].frames[0].reason
         # What was asked of one run is not asked of the next.
-        client.submit(TrackJob(folder=folder, start=start, live=False))
-        assert not finished(heard(client))["stopped"]
+        client.submit(TrackJob(folder=folder, start=truth_near(poses[2]), key_frame=2, live=False))
+        again = finished(heard(client))
+        assert not again["stopped"] and again["frames"] == 6
+        for found, true in zip(again["poses"], poses, strict=True):
+            assert error_mm(found, true) < 3, found
 
 
 def test_a_preview_draws_the_views(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_any_other_line_is_noise(line: str) -> None:
         RegisterJob(folder=Path("a"), start=POSE, out=Path("o"), names=("AP", "lateral")),
         RegisterJob(folder=Path("a"), ct_folder=Path("b"), start="ap", live=False),
         TrackJob(folder=Path("a"), views=2, start="network.pt"),
+        TrackJob(folder=Path("a"), key_frame=3, numbers=(4, 6, 9, 10), frames_per_second=7.5),
     ],
 )
 def test_a_job_is_json_and_comes_back_as_it_was(job: Job) -> None:

@@ -28,8 +28,13 @@ import pytest  # noqa: E402
 import slicer  # noqa: E402
 import vtk  # noqa: E402
 from DiffRegistrationLib.mrml.attributes import BEAM  # noqa: E402
+from DiffRegistrationLib.mrml.ct_node import ct_from_node, world_from_ct  # noqa: E402
 from DiffRegistrationLib.mrml.drr_node import drr_of  # noqa: E402
+from DiffRegistrationLib.mrml.pose_sequence import show_frame  # noqa: E402
+from DiffRegistrationLib.mrml.views import add_view, remove_view  # noqa: E402
 from DiffRegistrationLib.mrml.xray_layouts import view_name  # noqa: E402
+from DiffRegistrationLib.mrml.xray_node import camera_of  # noqa: E402
+from DiffRegistrationLib.mrml.xray_sequence import add_radiograph_sequence, browser_of  # noqa: E402
 from DiffRegistrationLib.registration.starts import pose_of_view  # noqa: E402
 from DiffRegistrationLib.report.pictures import grey_window, light_box  # noqa: E402
 from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation  # noqa: E402
@@ -37,10 +42,11 @@ from DiffRegistrationLib.xray.ct import CT  # noqa: E402
 from DiffRegistrationLib.xray.errors import InputError  # noqa: E402
 from DiffRegistrationLib.xray.files.sample_data import sample  # noqa: E402
 from DiffRegistrationLib.xray.files.xray_with_geometry import XrayFile  # noqa: E402
-from DiffRegistrationLib.xray.geometry import PinholeCamera  # noqa: E402
+from DiffRegistrationLib.xray.geometry import PinholeCamera, rigid  # noqa: E402
 from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera  # noqa: E402
 from DiffRegistrationLib.xray.phantom import head_phantom  # noqa: E402
 from DiffRegistrationLib.xray.projector import Projector  # noqa: E402
+from DiffRegistrationLib.xray.radiograph import Radiograph  # noqa: E402
 from jaxtyping import Float64, UInt8  # noqa: E402
 from PIL import Image, ImageDraw, ImageFont  # noqa: E402
 from PySide6.QtCore import Qt  # noqa: E402
@@ -62,6 +68,8 @@ _TRAINING_MINUTES, _TRAINED_FOR = 1.0, 700
 # How the CT is moved by hand, so that overlays show what a misalignment looks like.
 _OFF = {"rightSlider": 5.0, "superiorSlider": -4.0, "aboutAnteriorSlider": 4.0}
 _OFF_IN_WORDS = "6 mm and 4° off"
+# The sequence of the pictures, its frame that is dark, and the one that is shown.
+_FRAMES, _DARK_FRAME, _SHOWN_FRAME = 12, 4, 8
 # The eye in the 3D view: at the patient's left foot, looking down on the table; how much of the picture is filled.
 _EYE, _UP, _FILLED = (-1.0, 0.6, -1.6), (0.0, 1.0, 0.0), 0.94
 _MANAGERS = ("Camera", "View", "Model", "VolumeRendering")
@@ -159,6 +167,7 @@ def take_all(window: Window, folder: Path, out: Path) -> None:
     before_registration(window, out)
     registered = registration(window, xrays, out)
     by_hand(window, xrays, registered, out)
+    sequence(window, ct, xrays, out)
     refusal(window, folder, out)
 
 
@@ -233,6 +242,80 @@ def by_hand(window: Window, xrays: list[Any], registered: list[Image.Image], out
     write(gallery(modes, rows, _TILE), out / "slicer-overlays.jpg")
     manual.resetButton.click()
     wait_for_drrs(window, xrays, moved=True)
+
+
+def sequence(window: Window, ct: Any, xrays: list[Any], out: Path) -> None:
+    """The CT followed through a sequence in which a frame is dark, the frames that were found, and their plot."""
+    cine = add_cine(ct, xrays[0])
+    for xray in xrays:
+        remove_view(xray)
+    window.come_back()
+    window.open("Sequence")
+    ui = window.panel.sequence.ui
+    ui.presentPoseBox.checked = True
+    ui.trackButton.click()
+    window.wait_for_job()
+    ui.smoothedBox.click()
+    show_frame(browser_of(cine), str(_SHOWN_FRAME))
+    ui.plotButton.click()
+    wait_for_drrs(window, [cine])
+    panel = window.image("Sequence")
+    view = slice_image(slice_logic(1), (panel.height // 2, panel.height // 2))
+    chart = slicer.mrmlScene.GetNodeByID(slicer.app.applicationLogic().GetSelectionNode().GetActivePlotChartID())
+    plot = plot_image(chart, (view.width, panel.height - view.height - _GAP))
+    write(beside([panel, below([view, plot])]), out / "slicer-sequence.png")
+    remove_view(cine)
+    for xray in xrays:
+        add_view(xray)
+    window.come_back()
+    window.panel.session.say("")
+
+
+def add_cine(ct: Any, xray: Any) -> Any:
+    """A sequence of the head as it nods and turns before one of its X-rays, which is a view."""
+    head, camera, pose = ct_from_node(ct), camera_of(xray), world_from_ct(ct)
+    centre = rigid.transform_points(pose, [head.centre])[0]
+    projector, radiographs = Projector(head), []
+    for number in range(_FRAMES):
+        turn = 2 * np.pi * number / _FRAMES
+        moved = rigid.move_about(centre, [0.12 * np.sin(turn), 0.0, 0.1 * np.sin(2 * turn), 0, 0, 5 * turn], pose)
+        image = projector.render(camera.rays(), moved)[0].reshape(camera.size)
+        image = image + np.random.default_rng(number).normal(scale=0.02, size=image.shape)
+        mask = np.full(camera.size, number != _DARK_FRAME)
+        radiographs.append(Radiograph((image * mask).astype(np.float32), mask, camera))
+    node, _browser = add_radiograph_sequence(radiographs, range(_FRAMES), "Cine AP")
+    add_view(node)
+    return node
+
+
+def plot_image(chart_node: Any, size: tuple[int, int]) -> Image.Image:
+    """What a plot view of `size` (width, height) shows of a chart, by VTK's charts, which Slicer draws it with."""
+    view, chart = vtk.vtkContextView(), vtk.vtkChartXY()
+    view.GetScene().AddItem(chart)
+    for number in range(chart_node.GetNumberOfPlotSeriesNodes()):
+        series = chart_node.GetNthPlotSeriesNode(number)
+        plot = chart.AddPlot(vtk.vtkChart.LINE)
+        table = series.GetTableNode().GetTable()
+        plot.SetInputData(table, series.GetXColumnName(), series.GetYColumnName())
+        plot.SetLabel(series.GetName())
+        plot.SetColorF(*series.GetColor())
+        plot.GetPen().SetLineType(series.GetLineStyle())
+        plot.SetMarkerStyle(series.GetMarkerStyle())
+        plot.SetMarkerSize(series.GetMarkerSize())
+        plot.SetWidth(2.0)
+    chart.SetShowLegend(True)
+    chart.SetTitle(chart_node.GetTitle())
+    for axis, title in (
+        (vtk.vtkAxis.BOTTOM, chart_node.GetXAxisTitle()),
+        (vtk.vtkAxis.LEFT, chart_node.GetYAxisTitle()),
+    ):
+        chart.GetAxis(axis).SetTitle(title)
+    view.GetRenderer().SetBackground(1.0, 1.0, 1.0)
+    window = view.GetRenderWindow()
+    window.SetOffScreenRendering(True)
+    window.SetMultiSamples(8)
+    window.SetSize(*size)
+    return drawn(window)
 
 
 def refusal(window: Window, folder: Path, out: Path) -> None:

@@ -33,6 +33,13 @@ CENTRE = PREFIX + "Centre"
 START = PREFIX + "Start"
 SECONDS = PREFIX + "Seconds"
 REPORT = PREFIX + "Report"
+# On a frame of a tracking beside those: covariance (JSON), the smoothed pose (JSON), the views that were used (JSON).
+COVARIANCE = PREFIX + "Covariance"
+SMOOTHED = PREFIX + "Smoothed"
+VIEWS_USED = PREFIX + "ViewsUsed"
+# On the sequence of a CT's poses: which of its poses are shown, and the frames a second (JSON) where somebody said it.
+SHOWN = PREFIX + "Shown"
+FRAMES_PER_SECOND = PREFIX + "FramesPerSecond"
 # On a CT: where it lay before (JSON).
 POSE_HISTORY = PREFIX + "PoseHistory"
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import slicer
-import vtk
+
+from .plot_nodes import fill_table, named_node
 
 _COLUMNS = (("minutes", "Minutes"), ("distance_mm", "Distance (mm)"), ("rotation_deg", "Rotation (°)"))
 _COLOURS = ((0.12, 0.47, 0.71), (0.85, 0.37, 0.01))
@@ -36,7 +37,7 @@ class ErrorPlot:
         if self._rows and self._rows[-1][1:] == row[1:]:
             return
         self._rows.append(row)
-        if _node("vtkMRMLPlotChartNode", _NAME, make=False) is not None:
+        if named_node("vtkMRMLPlotChartNode", _NAME, make=False) is not None:
             self._write()
 
     def show(self) -> Any:
@@ -50,19 +51,14 @@ class ErrorPlot:
         return chart
 
     def _write(self) -> Any:
-        table = _node("vtkMRMLTableNode", _NAME)
+        table = named_node("vtkMRMLTableNode", _NAME)
         with slicer.util.NodeModify(table):
-            table.RemoveAllColumns()
-            for (_key, heading), values in zip(_COLUMNS, zip(*self._rows, strict=True), strict=True):
-                column = vtk.vtkDoubleArray()
-                column.SetName(heading)
-                for value in values:
-                    column.InsertNextValue(value)
-                table.AddColumn(column)
-        chart = _node("vtkMRMLPlotChartNode", _NAME)
+            columns = zip(*self._rows, strict=True)
+            fill_table(table, dict(zip((heading for _key, heading in _COLUMNS), columns, strict=True)))
+        chart = named_node("vtkMRMLPlotChartNode", _NAME)
         chart.RemoveAllPlotSeriesNodeIDs()
         for (_key, heading), colour in zip(_COLUMNS[1:], _COLOURS, strict=True):
-            series = _node("vtkMRMLPlotSeriesNode", heading)
+            series = named_node("vtkMRMLPlotSeriesNode", heading)
             series.SetAndObserveTableNodeID(table.GetID())
             series.SetXColumnName(_COLUMNS[0][1])
             series.SetYColumnName(heading)
@@ -74,11 +70,3 @@ class ErrorPlot:
         chart.SetXAxisTitle("Minutes of training")
         chart.SetYAxisTitle("mm and degrees")
         return chart
-
-
-def _node(kind: str, name: str, make: bool = True) -> Any:
-    """The node of this class and name."""
-    for node in slicer.util.getNodesByClass(kind, slicer.mrmlScene):
-        if node.GetName() == name:
-            return node
-    return slicer.mrmlScene.AddNewNodeByClass(kind, name) if make else None

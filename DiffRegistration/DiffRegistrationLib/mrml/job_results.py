@@ -64,8 +64,14 @@ class Trained:
 
 @dataclass(frozen=True, eq=False)
 class Tracked:
-    """A CT followed through frames: its pose in each, the pose node, and the browser that plays them."""
+    """A CT followed through frames: what was found in each, the pose node, and the browser that plays them.
+
+    `frames` are the index values of the frames that were done now, in order; `stopped` tells that others were left
+    out. The scene may hold more (`pose_sequence.poses_of_frames`).
+    """
 
     records: tuple[PoseRecord, ...]
     transform: Any
     browser: Any
+    frames: tuple[str, ...] = ()
+    stopped: bool = False

@@ -1,9 +1,8 @@
-"""A CT's pose as the linear transform that it lies under: set, undone, judged, and played through frames."""
+"""A CT's pose as the linear transform that it lies under: set, undone, and judged."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,14 @@ import numpy as np
 import slicer
 from jaxtyping import Float64
 
-from ..xray.errors import InputError
 from ..xray.files.rigid_values import rigid_from_file
 from . import pose_history
 from .attributes import (
     CENTRE,
     POSE,
-    POSE_SEQUENCE,
     REASON,
     REPORT,
     RESULT_POSE,
-    ROLE,
     SECONDS,
     SIMILARITY,
     START,
@@ -31,19 +27,18 @@ from .attributes import (
 from .pose_history import can_undo
 from .pose_record import PoseRecord
 from .registration_summary import RegistrationSummary
-from .scene import belonging_to, matrix_of, new_node, nothing_left_on_error, set_matrix, world_from_local
-from .sequence_items import browser_of, index_text, play_through
+from .scene import belonging_to, matrix_of, nothing_left_on_error, set_matrix, world_from_local
 
 __all__ = [
     "SAME_PLACE",
     "PoseRecord",
     "can_undo",
     "moved_since_result",
-    "pose_sequence",
     "put_under_pose",
     "read_result",
     "registered_cts",
     "report_of",
+    "result_attributes",
     "undo_pose",
     "write_result",
 ]
@@ -87,7 +82,7 @@ def undo_pose(ct_node: Any) -> bool:
 
 def write_result(transform_node: Any, summary: RegistrationSummary, report: Path | None = None) -> None:
     """Note on a pose node what a registration found, and where its report lies."""
-    for name, value in _attributes(PoseRecord.of(summary)).items():
+    for name, value in result_attributes(PoseRecord.of(summary)).items():
         transform_node.SetAttribute(name, value)
     transform_node.SetAttribute(CENTRE, json.dumps(list(summary.centre)))
     transform_node.SetAttribute(REPORT, None if report is None else str(report))
@@ -139,72 +134,7 @@ def _is_of(transform_node: Any, pose: Float64[np.ndarray, "4 4"]) -> bool:
     return written is not None and np.allclose(pose, np.array(json.loads(written)), rtol=0, atol=SAME_PLACE)
 
 
-def pose_sequence(
-    ct_node: Any,
-    poses: Sequence[PoseRecord | RegistrationSummary | Float64[np.ndarray, "4 4"]],
-    index_values: Sequence[float | str],
-    browser: Any = None,
-) -> tuple[Any, Any]:
-    """Let a browser play a CT through `poses`, one for each of `index_values`; (sequence node, browser).
-
-    The values are those of the X-rays' frames (`xray_sequence.index_values_of`), or numbers. Each item carries its
-    verdict. With the `browser` of X-rays one slider moves both; without, the CT gets one of its own. Sequence and
-    browser are reused when poses come again. InputError for poses that are not rigid, and where their number or the
-    frames do not fit.
-    """
-    records = [PoseRecord.of(pose) for pose in poses]
-    frames = [index_text(value) for value in index_values]
-    if not records or len(records) != len(frames) or len(set(frames)) != len(frames):
-        raise InputError(
-            ct_node.GetName(),
-            f"{len(records)} poses and {len(set(frames))} different frames were given",
-            "Give one pose for each frame, and at least one.",
-        )
-    matrices = [
-        rigid_from_file(ct_node.GetName(), f"the pose of frame {frame}", record.matrix)
-        for frame, record in zip(frames, records, strict=True)
-    ]
-    with nothing_left_on_error():
-        sequence = belonging_to(ct_node, POSE_SEQUENCE, "vtkMRMLSequenceNode", f"{ct_node.GetName()} poses")
-        transform = put_under_pose(ct_node, matrices[0])
-        former = browser_of(transform)
-        browser = browser or former or new_node("vtkMRMLSequenceBrowserNode", f"{ct_node.GetName()} poses")
-        if former is not None and former is not browser:
-            former.RemoveSynchronizedSequenceNode(sequence.GetID())
-        with slicer.util.NodeModify(browser):
-            _fill(sequence, frames, matrices, records, transform.GetAttribute(ROLE))
-            play_through(browser, sequence, transform)
-        if browser.GetSelectedItemNumber() < 0:
-            browser.SetSelectedItemNumber(0)
-    return sequence, browser
-
-
-def _fill(
-    sequence: Any,
-    frames: Sequence[str],
-    matrices: Sequence[Float64[np.ndarray, "4 4"]],
-    records: Sequence[PoseRecord],
-    role: str | None,
-) -> None:
-    sequence.RemoveAllDataNodes()
-    sequence.SetIndexName("frame")
-    sequence.SetIndexUnit("")
-    sequence.SetIndexType(sequence.NumericIndex)
-    for frame, matrix, record in zip(frames, matrices, records, strict=True):
-        item = slicer.vtkMRMLLinearTransformNode()
-        item.SetName(f"{sequence.GetName()} {frame}")
-        set_matrix(item, matrix)
-        item.SetAttribute(ROLE, role)
-        for name, value in _attributes(record).items():
-            item.SetAttribute(name, value)
-        sequence.SetDataNodeAtValue(item, frame)
-    if sequence.GetStorageNode() is None:
-        # The usual file of linear transforms keeps six digits and no attributes; this one keeps all.
-        storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceStorageNode")
-        sequence.SetAndObserveStorageNodeID(storage.GetID())
-
-
-def _attributes(record: PoseRecord) -> dict[str, str]:
+def result_attributes(record: PoseRecord) -> dict[str, str]:
     """A record as attributes that a person can read."""
     return {
         RESULT_POSE: json.dumps([list(row) for row in record.pose]),

@@ -14,7 +14,9 @@ from jaxtyping import Float64
 class PoseRecord:
     """The pose world_from_ct (4×4, RAS mm) of a frame and how it may be used.
 
-    `std` are three rad and three mm; it is empty, and numbers are NaN, where nothing is known.
+    `std` are three rad and three mm; it is empty, and numbers are NaN, where nothing is known. A frame that says
+    nothing has no `covariance` (6×6 in rad and mm, about the CT's centre); its pose was filled in. `smoothed` is the
+    likeliest pose of a CT that moves steadily, None where that is not known; `views` (from 0) are those used.
     """
 
     pose: tuple[tuple[float, ...], ...]
@@ -24,18 +26,24 @@ class PoseRecord:
     std: tuple[float, ...] = ()
     start: str = ""
     seconds: float = float("nan")
+    covariance: tuple[tuple[float, ...], ...] = ()
+    smoothed: tuple[tuple[float, ...], ...] | None = None
+    views: tuple[int, ...] = ()
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """From a dictionary with the names of the fields, of which only the pose must be there."""
         return cls(
-            tuple(tuple(float(x) for x in row) for row in content["pose"]),
+            _rows(content["pose"]),
             str(content.get("verdict") or ""),
             str(content.get("reason") or ""),
             _number(content.get("similarity")),
             tuple(_number(x) for x in content.get("std") or ()),
             str(content.get("start") or ""),
             _number(content.get("seconds")),
+            _rows(content.get("covariance") or ()),
+            _rows(content["smoothed"]) if content.get("smoothed") else None,
+            tuple(int(view) for view in content.get("views") or ()),
         )
 
     @classmethod
@@ -51,6 +59,14 @@ class PoseRecord:
     def matrix(self) -> Float64[np.ndarray, "4 4"]:
         """The pose as an array."""
         return np.array(self.pose, dtype=np.float64)
+
+    def shown(self, smoothed: bool) -> Float64[np.ndarray, "4 4"]:
+        """The pose to show: the smoothed one where that is wanted and known."""
+        return self.matrix if not smoothed or self.smoothed is None else np.array(self.smoothed, dtype=np.float64)
+
+
+def _rows(matrix: Any) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(_number(x) for x in row) for row in matrix)
 
 
 def _number(value: Any) -> float:

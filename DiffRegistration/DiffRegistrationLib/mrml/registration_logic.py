@@ -19,40 +19,34 @@ from typing import Any, Self
 import numpy as np
 import slicer
 from jaxtyping import Float32, Float64
-from numpy.typing import ArrayLike
 
 from ..registration.inputs import check_spares, told_apart
 from ..registration.registration import DEFAULT_SIMILARITY
-from ..registration.starts import START_NAMES
 from ..worker.client import WorkerClient
 from ..worker.frames import read_frame
 from ..worker.job import PreviewJob, RegisterJob, TrackJob, TrainJob
 from ..worker.job_files import write_radiograph
 from ..worker.messages import Ready
 from ..xray.errors import InputError
-from ..xray.files.rigid_values import rigid_from_file
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import Camera
 from ..xray.radiograph import Radiograph
 from .ct_node import state_of, take_ct, world_from_ct
 from .drr_node import show_drr
+from .frames_to_track import FramesToTrack
+from .given_start import GivenStart, start_of_job
 from .job_results import Listener, Registered, Tracked, Trained
 from .job_runner import JobRunner
-from .pose_node import PoseRecord, pose_sequence, put_under_pose, write_result
+from .pose_node import put_under_pose, write_result
 from .prepared_ct import PreparedCT
 from .registration_summary import RegistrationSummary
 from .scanner_session import session_of
 from .taken_xray import take_xray
 from .xray_node import camera_of, source_file
-from .xray_sequence import browser_of, index_values_of, take_frames
+from .xray_sequence import browser_of, take_frames
 
-# Where the CT lies now, as a start beside those of `registration.starts`.
-CURRENT = "current"
 # What the folders with CTs for the worker begin with.
 _CT_KIND = "ct"
-
-# A name, a file, or a pose (4×4 world_from_ct, RAS mm).
-GivenStart = str | Path | ArrayLike
 
 
 def _ignore(*_: Any) -> None:
@@ -169,7 +163,7 @@ class RegistrationLogic:
         if not taken:
             raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
         prepared = self._made_ready(ct_node)
-        begin = _start(start, ct_node)
+        begin = start_of_job(start, ct_node)
         if output is not None:
             read_from = [file for node in nodes if (file := source_file(node)) is not None]
             check_spares(Path(output), [XrayFile(file) for file in read_from])
@@ -207,27 +201,27 @@ class RegistrationLogic:
         xray_nodes: Sequence[Any],
         *,
         frames: Sequence[int] | None = None,
+        key_frame: int | None = None,
         start: GivenStart = "auto",
+        smoothed: bool = False,
+        keep_others: bool = False,
+        frames_per_second: float | None = None,
         output: Path | None = None,
         wait: bool = True,
         listener: Listener | None = None,
     ) -> Tracked | None:
-        """Follow the CT through the frames of X-ray sequences (one node a view, in step), each frame from the pose
-        before it. The poses become a sequence that the X-rays' browser plays.
+        """Follow the CT through the frames of X-ray sequences (one node a view, in step), from the key frame forward
+        and backward. The poses become a sequence that the X-rays' browser plays, as measured or `smoothed`.
 
-        `frames` count from 0 (all if None); the rest is as in `register`.
+        `frames` and `key_frame` count from 0 (all frames, and a few are tried, if None); `start` is where the CT is
+        searched for in the key frame. With `keep_others` frames of an earlier tracking that are not among `frames`
+        keep their poses. track.json and poses.csv are written into `output`, if any; the rest is as in `register`.
         """
         nodes = list(xray_nodes)
-        if not nodes:
-            raise InputError("X-rays", "none was given", "Give at least one X-ray sequence.")
-        numbers = index_values_of(nodes[0], frames)
-        lengths = [len(index_values_of(node, frames)) for node in nodes]
-        if len(set(lengths)) > 1:
-            counts = ", ".join(str(length) for length in lengths)
-            raise InputError("X-rays", f"their sequences have {counts} frames", "Give the frames that all have.")
-        views = [take_frames(node, frames) for node in nodes]
+        wanted = FramesToTrack.of(nodes, frames, key_frame)
+        views = [take_frames(node, wanted.places, spare_unusable=True) for node in nodes]
         prepared = self._made_ready(ct_node)
-        begin = _start(start, ct_node)
+        begin = start_of_job(start, ct_node)
         folder = self._new_folder("track")
         written = self._write_inputs(prepared, folder, views, nodes, ct_node)
         job = TrackJob(
@@ -236,21 +230,23 @@ class RegistrationLogic:
             out=None if output is None else Path(output).absolute(),
             start=begin,
             views=len(views),
+            key_frame=wanted.key_frame,
+            numbers=wanted.numbers,
+            frames_per_second=frames_per_second,
             names=tuple(node.GetName() for node in nodes),
         )
         browser = browser_of(nodes[0])
 
         def tracked(content: dict[str, Any]) -> Tracked:
             _check_still_there(ct_node, "Load it and track again.")
-            keys = {"poses": "pose", "verdicts": "verdict", "reasons": "reason", "similarities": "similarity"}
-            keys |= {"std": "std", "starts": "start", "seconds": "seconds"}
-            records = tuple(
-                PoseRecord.from_dict({name: content[key][number] for key, name in keys.items()})
-                for number in range(content["frames"])
+            return wanted.put_into_scene(
+                ct_node,
+                content,
+                browser if _in_scene(browser) else None,
+                smoothed=smoothed,
+                keep_others=keep_others,
+                frames_per_second=frames_per_second,
             )
-            slider = browser if _in_scene(browser) else None
-            _sequence, used = pose_sequence(ct_node, records, numbers[: len(records)], slider)
-            return Tracked(records, ct_node.GetParentTransformNode(), used)
 
         return self._runner.run(job, written, listener, tracked, wait)
 
@@ -377,16 +373,6 @@ def _camera(xray_node: Any, size: int | None) -> Camera:
     """The camera of an X-ray; with `size` of pixels taken together, so that the longer side has no more than that."""
     camera = camera_of(xray_node)
     return camera if size is None else camera.binned(min(-(-max(camera.size) // max(size, 1)), *camera.size))
-
-
-def _start(start: GivenStart, ct_node: Any) -> str | tuple[tuple[float, ...], ...]:
-    """A start as a job takes it. InputError for a pose that is not rigid."""
-    if isinstance(start, str | Path) and str(start) != CURRENT:
-        path = Path(start).expanduser()
-        # The worker may have begun in another folder.
-        return str(path.absolute()) if str(start) not in START_NAMES and path.exists() else str(start)
-    pose = world_from_ct(ct_node) if isinstance(start, str | Path) else rigid_from_file("start", "the pose", start)
-    return tuple(tuple(float(x) for x in row) for row in pose)
 
 
 def _in_scene(node: Any) -> bool:

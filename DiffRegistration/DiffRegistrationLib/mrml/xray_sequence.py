@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,14 @@ def radiographs_of(node: Any, frames: Sequence[int] | None = None) -> list[Radio
     return take_frames(node, frames)()
 
 
-def take_frames(node: Any, frames: Sequence[int] | None = None) -> Callable[[], list[Radiograph]]:
-    """What makes the radiographs of `radiographs_of`, which may take long, without touching a node."""
+def take_frames(
+    node: Any, frames: Sequence[int] | None = None, *, spare_unusable: bool = False
+) -> Callable[[], list[Radiograph]]:
+    """What makes the radiographs of `radiographs_of`, which may take long, without touching a node.
+
+    With `spare_unusable` a frame that none can be made of, such as a dark one, becomes one without a usable pixel,
+    unless all are so.
+    """
     sequence = sequence_of(node)
     chosen = _checked(node, frames)
     if sequence is None:
@@ -157,10 +164,12 @@ def take_frames(node: Any, frames: Sequence[int] | None = None) -> Callable[[], 
     else:
         indices = [sequence.GetNthIndexValue(frame) for frame in chosen]
         items = zip(chosen, indices, strict=True)
-        taken = [take_item(sequence.GetNthDataNode(frame), _mask_at(node, index)) for frame, index in items]
-    if len(taken) > 1 and taken[0].mask is None and taken[0].pixels != ATTENUATION:
-        return lambda: _with_shared_field(taken)
-    return lambda: [one.radiograph() for one in taken]
+        taken = [
+            take_item(sequence.GetNthDataNode(frame), _mask_at(node, index, spare_unusable)) for frame, index in items
+        ]
+    shares = len(taken) > 1 and taken[0].mask is None and taken[0].pixels != ATTENUATION
+    make = _with_shared_field(taken) if shares else [one.radiograph for one in taken]
+    return lambda: _made(make, taken, spare_unusable)
 
 
 def _checked(node: Any, frames: Sequence[int] | None) -> list[int]:
@@ -241,26 +250,55 @@ def _put(sequence: Any, item: Any, index: str) -> None:
     sequence.SetDataNodeAtValue(item, index)
 
 
-def _mask_at(node: Any, index: str) -> Bool[np.ndarray, "rows columns"] | None:
+def _made(
+    make: Sequence[Callable[[], Radiograph]], taken: Sequence[TakenXray], spare_unusable: bool
+) -> list[Radiograph]:
+    """The radiographs that are made of what was taken."""
+    radiographs: list[Radiograph] = []
+    problems: list[InputError] = []
+    for one, radiograph in zip(taken, make, strict=True):
+        try:
+            radiographs.append(radiograph())
+        except InputError as error:
+            problems.append(error)
+            if not spare_unusable or len(problems) == len(taken):
+                raise problems[0] from None
+            nothing = np.zeros(one.camera.size, dtype=np.float32)
+            radiographs.append(Radiograph(nothing, nothing > 0, one.camera, (), one.world))
+    return radiographs
+
+
+def _mask_at(node: Any, index: str, spare_unusable: bool) -> Bool[np.ndarray, "rows columns"] | None:
     """The mask of an X-ray node for the frame of this index value."""
     mask = node.GetNodeReference(MASK)
     masks = sequence_of(mask)
     if masks is None:
         return mask_of(node)
     columns, rows, _slices = node.GetImageData().GetDimensions()
-    return mask_array(masks.GetDataNodeAtValue(index), (rows, columns))
+    try:
+        return mask_array(masks.GetDataNodeAtValue(index), (rows, columns))
+    except InputError:
+        if not spare_unusable:
+            raise
+        return np.zeros((rows, columns), dtype=bool)
 
 
-def _with_shared_field(taken: Sequence[TakenXray]) -> list[Radiograph]:
-    """Radiographs of grey-valued frames, with the collimator's opening that their mean shows."""
-    field = field_of_all([(one.values.astype(np.float32), meaning_of(one.values.dtype, one.pixels)) for one in taken])
-    radiographs = []
-    for one in taken:
-        radiograph = replace(one, mask=field).radiograph()
+def _with_shared_field(taken: Sequence[TakenXray]) -> list[Callable[[], Radiograph]]:
+    """What makes radiographs of grey-valued frames, with the collimator's opening that their mean shows."""
+
+    @cache
+    def field() -> Bool[np.ndarray, "rows columns"]:
+        return field_of_all(
+            [(one.values.astype(np.float32), meaning_of(one.values.dtype, one.pixels)) for one in taken]
+        )
+
+    def made(one: TakenXray) -> Radiograph:
+        radiograph = replace(one, mask=field()).radiograph()
         origin = "edges of the collimator in the mean of the frames"
         lines = (
             replace(line, origin=origin, assumed=True) if line.quantity == "field of view" else line
             for line in radiograph.provenance
         )
-        radiographs.append(replace(radiograph, provenance=tuple(lines)))
-    return radiographs
+        return replace(radiograph, provenance=tuple(lines))
+
+    return [partial(made, one) for one in taken]

@@ -106,7 +106,7 @@ class ManualAlignmentSection:
         tick(self.ui.handlesBox, ct is not None and has_handles(ct))
         obstacles = (
             (ct is None, _("Choose a CT under Patient first.")),
-            (self._session.working == "register", _("Wait for the end of the registration, or cancel it.")),
+            self._session.aligning,
         )
         for name in _BOXES:
             enable(getattr(self.ui, name), self._tips[name], *obstacles)

@@ -70,14 +70,17 @@ class Overlays:
             self._flicker.stop()
         self._show_in_views()
 
-    def show_views(self, fit: bool = True) -> None:
-        """The layout of all X-rays beside a 3D view; without `fit` the views are only fitted where it is a new one."""
+    def show_views(self, fit: bool = True, plot: bool = False) -> None:
+        """The layout of all X-rays beside a 3D view; without `fit` the views are only fitted where it is a new one.
+
+        With `plot` there is a plot view below the 3D view.
+        """
         manager = slicer.app.layoutManager()
         views = views_in_scene()
         self._laid_out = [view.GetID() for view in views]
         if manager is None or not views:
             return
-        number = layout_for(manager.layoutLogic().GetLayoutNode(), len(views))
+        number = layout_for(manager.layoutLogic().GetLayoutNode(), len(views), plot)
         new = manager.layout != number
         manager.setLayout(number)
         self._show_in_views(fit=fit or new)
@@ -92,7 +95,7 @@ class Overlays:
             self.show_views()
 
     def begin_frames(self, views: list[Any]) -> None:
-        """A registration of these views begins, whose DRRs come by `show_frame`."""
+        """A registration of these views, or a tracking, begins, whose DRRs come by `show_frame`."""
         self.stop()
         nodes = [(view, drr_of(view)) for view in views]
         self._before = [
@@ -137,8 +140,8 @@ class Overlays:
     def follow(self) -> None:
         """Draw the DRRs of where the CT lies: small at once, in full when it came to rest."""
         self.stop()
-        # A registration shows frames of its own.
-        if self._session.working != "register" and self._draw():
+        # A registration or tracking shows frames of its own.
+        if not self._session.aligning[0] and self._draw():
             self._at_rest.start()
 
     def stop(self) -> None:

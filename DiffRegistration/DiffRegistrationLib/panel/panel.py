@@ -18,6 +18,7 @@ from .patient import PatientSection
 from .pose_watch import PoseWatch
 from .register import RegisterSection
 from .results import ResultsSection
+from .sequence import SequenceSection
 from .session import Session, single_shot
 from .train import TrainSection
 from .xrays import XRaysSection
@@ -48,8 +49,8 @@ class Panel:
         self._entered = False
         uis = {
             name: self._section(name)
-            # What is to be said stands on top: below six sections nobody would see it.
-            for name in ("Status", "Patient", "XRays", "Train", "Register", "ManualAlignment", "Results")
+            # What is to be said stands on top: below seven sections nobody would see it.
+            for name in ("Status", "Patient", "XRays", "Train", "Register", "Sequence", "ManualAlignment", "Results")
         }
         self._bindable = _by_parameter(widget for ui in uis.values() for widget in vars(ui).values())
         self.session = Session(logic, uis["Status"], install)
@@ -67,9 +68,11 @@ class Panel:
             network=lambda: self.train.network,
             results=self.results,
         )
+        self.sequence = SequenceSection(uis["Sequence"], self.session, self.overlays, watch, self.register)
         self.manual = ManualAlignmentSection(uis["ManualAlignment"], self.session, watch)
         self.session.sections = [
-            *(self.patient, self.xrays, self.train, self.register, self.manual, self.results, self.overlays)
+            *(self.patient, self.xrays, self.train, self.register, self.sequence, self.manual, self.results),
+            self.overlays,
         ]
         self.session.show_status()
         layout.addStretch(1)
@@ -114,6 +117,7 @@ class Panel:
         self._unbind()
         self.session.parameters = None
         self.register.stop()
+        self.sequence.stop()
         self.overlays.close()
         self.manual.restart()
         self.results.clear()
@@ -132,6 +136,7 @@ class Panel:
         if node is self.session.ct or node in views_in_scene():
             self.overlays.stop()
         self.register.node_goes(node)
+        self.sequence.node_goes(node)
         self.patient.node_goes(node)
 
     def close(self) -> None:
@@ -141,6 +146,7 @@ class Panel:
         self._unbind()
         self.session.parameters = None
         self.register.stop()
+        self.sequence.stop()
         self.overlays.close()
         self.session.logic.close()
 

@@ -67,11 +67,10 @@ class PatientSection:
             choose(self.ui.renderingPreset, parameters.rendering)
         tick(self.ui.showInThreeD, node is not None and is_rendered(node))
         self.ui.ctDescription.text = self._description(node)
-        registering = self._session.working == "register"
         enable(
             self.ui.ctSelector,
             _("The patient's CT, in Hounsfield units."),
-            (registering, _("Wait for the end of the registration, or cancel it.")),
+            self._session.aligning,
         )
         obstacle = (node is None, _("Choose a CT first."))
         enable(self.ui.showInThreeD, _("Render the CT's volume in the 3D view."), obstacle)

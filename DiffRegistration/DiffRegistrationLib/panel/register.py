@@ -69,6 +69,21 @@ class RegisterSection:
         ui.viewsButton.connect("clicked(bool)", self.on_views)
         watch.listeners.append(self.show_verdict)
 
+    @property
+    def start(self) -> str | Path:
+        """The start that is chosen, for the logic."""
+        name = str(self.ui.startBox.currentData)
+        return self._network() or name if name == "network" else name
+
+    @property
+    def start_obstacle(self) -> tuple[bool, str]:
+        """Whether the start that is chosen is not there, and what to do."""
+        network = self._network() if self.ui.startBox.currentData == "network" else None
+        return (
+            self.ui.startBox.currentData == "network" and not (network and network.exists()),
+            _("There is no trained network in the file named under Train. Train one, or choose another start."),
+        )
+
     def on_start(self, _index: int = 0) -> None:
         """Another start."""
         if self._session.parameters is not None:
@@ -95,7 +110,7 @@ class RegisterSection:
             self._session.logic.register(
                 ct,
                 views,
-                start=self._network() or start if start == "network" else start,
+                start=self.start,
                 output=self._results.output_folder,
                 wait=False,
                 listener=Listener(
@@ -205,20 +220,13 @@ class RegisterSection:
         if registering:
             enable(self.ui.registerButton, _("End the registration now; the CT stays where it was."))
         else:
-            network = self._network() if self.ui.startBox.currentData == "network" else None
             enable(
                 self.ui.registerButton,
                 _("Find where the CT lies in the X-rays. The first run on a machine takes longer."),
                 no_ct,
                 no_xray,
-                *_without_geometry(views),
-                (
-                    self.ui.startBox.currentData == "network" and not (network and network.exists()),
-                    _(
-                        "There is no trained network in the file named under Train. Train one, or choose another "
-                        "start."
-                    ),
-                ),
+                *without_geometry(views),
+                self.start_obstacle,
                 busy,
             )
         self.ui.startBox.enabled = not registering
@@ -226,7 +234,7 @@ class RegisterSection:
             self.ui.undoButton,
             _("Put the CT where it lay before."),
             (ct is None or not can_undo(ct), _("The CT has not been moved.")),
-            (registering, _("Wait for the end of the registration, or cancel it.")),
+            self._session.aligning,
         )
         enable(
             self.ui.opacitySlider,
@@ -240,7 +248,8 @@ class RegisterSection:
         self.ui.registerProgress.visible = registering
 
 
-def _without_geometry(views: list[Any]) -> list[tuple[bool, str]]:
+def without_geometry(views: list[Any]) -> list[tuple[bool, str]]:
+    """For each view whether it has no geometry, and what to do."""
     words = _("View {number} has no geometry: give it a camera file or numbers under X-rays.")
     return [
         (geometry_or_fault(view).state == "missing", words.format(number=number))

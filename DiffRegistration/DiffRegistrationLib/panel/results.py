@@ -44,7 +44,7 @@ class ResultsSection:
         text = str(self.ui.outputPath.currentPath).strip()
         if not text:
             return None
-        return _unused(Path(text).expanduser() / datetime.now().strftime("registration-%Y%m%d-%H%M%S"))
+        return unused(Path(text).expanduser() / datetime.now().strftime("registration-%Y%m%d-%H%M%S"))
 
     @property
     def chosen(self) -> Registered | None:
@@ -101,7 +101,7 @@ class ResultsSection:
             _check_kept(self.chosen.report)
             # A temporary folder is called the same for every registration.
             name = self.chosen.folder.name if self.chosen.folder.name.startswith("registration") else "registration"
-            target = _unused(folder / name)
+            target = unused(folder / name)
             try:
                 shutil.copytree(self.chosen.folder, target)
             except OSError:
@@ -155,7 +155,7 @@ class ResultsSection:
         table.blockSignals(False)
 
 
-def _unused(folder: Path) -> Path:
+def unused(folder: Path) -> Path:
     """This folder, or the first one with a number after its name that is not there yet."""
     names = (folder if n == 1 else folder.with_name(f"{folder.name}-{n}") for n in count(1))
     return next(name for name in names if not name.exists())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import qt
+from slicer.i18n import tr as _
 
 from ..xray.errors import UNUSABLE, InputError, as_input_error
 from .words import engine_in_words, without_options
@@ -37,6 +38,13 @@ class Session:
     def ct(self) -> Any:
         """The chosen CT, or None."""
         return None if self.parameters is None else self.parameters.ct
+
+    @property
+    def aligning(self) -> tuple[bool, str]:
+        """Whether a job runs that moves the CT, and what whoever would move it meanwhile is told."""
+        if self.working == "track":
+            return True, _("Wait for the end of the tracking, or cancel it.")
+        return self.working == "register", _("Wait for the end of the registration, or cancel it.")
 
     def changed(self) -> None:
         """Have every section look at the scene and the job again."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from slicer.i18n import tr as _
 
+from ..mrml.verdict_colours import VERDICT_COLOURS
 from ..registration.result import Verdict as Kind
 from ..report.advice import advice_for
 from ..report.pose_in_words import angles_deg, measured
@@ -15,8 +16,6 @@ from ..report.pose_in_words import angles_deg, measured
 if TYPE_CHECKING:
     from ..mrml.registration_summary import RegistrationSummary
 
-# Dark enough for white letters; the sign says the same without colour.
-_COLOURS = {Kind.ACCEPTED: "#1b5e20", Kind.DOUBTFUL: "#8a5a00", Kind.FAILED: "#b3261e"}
 _COLOUR_OF_THE_PAST = "#5f6368"
 # The first step with a pose that may be used is to look at the pictures, which stand beside the window here.
 _STEPS_AHEAD = {Kind.ACCEPTED: 1, Kind.DOUBTFUL: 1, Kind.FAILED: 0}
@@ -44,7 +43,7 @@ class Verdict:
             return cls(words.format(headline=advice.headline.lower()), "", "", _style(_COLOUR_OF_THE_PAST))
         headline = f"{advice.sign} {advice.headline}: {summary.reason.rstrip('.')}. {advice.meaning}"
         steps = "\n".join(advice.steps[_STEPS_AHEAD[kind] :])
-        return cls(headline, steps, _pose(summary), _style(_COLOURS[kind]))
+        return cls(headline, steps, _pose(summary), _style(VERDICT_COLOURS[kind]))
 
 
 def _pose(summary: RegistrationSummary) -> str:

@@ -205,7 +205,7 @@ class XRaysSection:
         views = views_in_scene()
         self._show_rows(views)
         # Views may come while a network is trained: that is what it is trained for.
-        busy = (self._session.working == "register", _("Wait for the end of the registration, or cancel it."))
+        busy = self._session.aligning
         enable(
             self.ui.addFileButton, _("Add X-rays from files: DICOM, PNG or TIFF; several frames are a sequence."), busy
         )

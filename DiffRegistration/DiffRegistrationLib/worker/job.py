@@ -133,11 +133,20 @@ class RegisterJob(_Alignment):
 class TrackJob(_Alignment):
     """Follow the CT through a sequence: the radiographs of the folder are its frames, `views` of each after another.
 
-    Radiograph number `time` · `views` + `view` is what that view shows at that time, all counted from 0.
+    Radiograph number `time` · `views` + `view` is what that view shows at that time, all counted from 0. `key_frame`
+    is the time that the tracking begins at, from `start`; None tries a few. `numbers` are the frames' own numbers,
+    which rise and need not be evenly spaced (0, 1, … if empty): messages and files have those.
     """
 
     kind: ClassVar[str] = "track"
     views: int = 1
+    key_frame: int | None = None
+    numbers: tuple[int, ...] = ()
+    frames_per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "numbers", tuple(int(number) for number in self.numbers))
 
 
 KINDS: dict[str, type[Job]] = {form.kind: form for form in (PreviewJob, TrainJob, RegisterJob, TrackJob)}

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Sequence
-from pathlib import Path
+import time as clock
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
-from ..registration.registration import register
-from ..registration.result import RegistrationResult, Verdict
+from ..registration.inputs import check_shared_world
+from ..registration.result import Iteration, Verdict
 from ..registration.similarity import check_similarity
-from ..registration.starts import Start, start_from_pose
-from ..registration.workflow import result_as_dict
+from ..registration.starts import Start
+from ..tracking import tracker
+from ..tracking.bodies import WHOLE_CT, Body
+from ..tracking.frames import Frame
+from ..tracking.track import BodyTrack, Track
+from ..tracking.track_files import write_track
+from ..tracking.tracker import Tracker, TrackProgress
 from ..xray.errors import InputError
-from ..xray.files.atomic import check_folder_for_writing, written_together
+from ..xray.files.atomic import check_folder_for_writing
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .alignment_inputs import GivenStart, check_in_view, check_usable, projector_of
@@ -28,39 +33,44 @@ from .json_fields import to_json
 from .messages import Progress, Tell
 from .watching import Watching
 
-FORMAT = "fluoro registration track"
-_VERSION = 1
-_PER_FRAME = ("pose", "verdict", "reason", "similarity", "std", "start", "seconds")
-
 
 def run(job: TrackJob, tell: Tell) -> dict[str, Any]:
-    """Register frame after frame, each from the pose of the one before it, until the end or until asked to stop.
+    """Follow the CT from the key frame forward and backward, as `tracking.tracker` does, or until asked to stop.
 
-    A frame that fails from there is tried again from the job's own start; the better of both counts. A frame that
-    cannot be used, such as a dark one, is failed, and lies where the one before it does.
+    A view that cannot be used in a frame, such as a dark one, is left out of it; a frame without any view is failed.
 
-    The content, one entry a frame: poses (world_from_ct, RAS mm), verdicts, reasons, similarities, std (three rad,
-    three mm; None for a frame that could not be used), starts, seconds; and frames (how many), stopped (before the
-    last one), and out (path of the folder that got track.json, or None). InputError as `register_files`, for numbers
-    of X-rays that do not fit, and where no frame at all can be used.
+    The content, one entry for each frame that was reached, in their order: times (from 0), poses (world_from_ct, RAS
+    mm; where a frame says nothing the smoothed one, else that of the nearest frame that does), verdicts, reasons,
+    similarities, std (three rad, three mm) and covariances (None where a frame says nothing), views (those used, from
+    0), starts, seconds, smoothed (None where nothing is known); and key_frame (its time), frames (how many), stopped
+    (before the last one), and out (path of the folder that got track.json and poses.csv, or None). InputError as
+    `register_files`, for numbers of X-rays and frames that do not fit, and where no key frame can be used.
     """
     check_similarity(job.similarity)
     given = GivenStart.of(job)
     if job.out is not None:
         check_folder_for_writing(job.out)
     tell(Progress(job.id, 0.0, words="Reading the CT…"))
-    count = _frame_count(job)
+    source = _JobFrames(job, _numbers(job))
+    key_frame = None if job.key_frame is None else _number_of(job.key_frame, source.times)
     projector = projector_of(job.where_the_ct_is)
-    tracker = _Tracker(job, projector, given, tell, count)
-    while tracker.time < count and not (tracker.time and job.is_asked_to_stop()):
-        tracker.next_frame()
-    content = tracker.content()
+    audience = _Audience(job, projector, source, tell)
+    track = Tracker(
+        [Body(WHOLE_CT, projector)],
+        source,
+        _Starts(given, projector, source),
+        key_frame=key_frame,
+        similarity=job.similarity,
+        frames_per_second=job.frames_per_second,
+        watching=tracker.Watching(audience.frame_done, audience.step, job.is_asked_to_stop),
+    ).run()
     if job.out is not None:
-        _write(job.out, content)
-    return {**content, "out": to_json(job.out)}
+        write_track(job.out, track)
+    return {**_content(track, audience.order), "out": to_json(job.out)}
 
 
-def _frame_count(job: TrackJob) -> int:
+def _numbers(job: TrackJob) -> tuple[int, ...]:
+    """The numbers of the frames that the job's folder holds."""
     radiographs = radiograph_count(job.folder)
     if job.views < 1 or not radiographs or radiographs % job.views:
         raise InputError(
@@ -68,106 +78,188 @@ def _frame_count(job: TrackJob) -> int:
             f"{radiographs} of them are no whole number of frames of {job.views} views",
             "Give the same views for each frame, one frame at least.",
         )
-    return radiographs // job.views
+    count = radiographs // job.views
+    numbers = job.numbers or tuple(range(count))
+    if len(numbers) != count or any(later <= before for before, later in pairwise(numbers)):
+        raise InputError(
+            "numbers of the frames",
+            f"{len(numbers)} were given for {count} frames, or they do not rise",
+            "Give each frame a number, each greater than the one before.",
+        )
+    return numbers
 
 
-class _Tracker:
-    """Where a tracking is: `time` is the frame that comes next."""
+def _number_of(key_frame: int, numbers: Sequence[int]) -> int:
+    if not 0 <= key_frame < len(numbers):
+        raise InputError(
+            f"key frame {key_frame}",
+            f"is none of the {len(numbers)} frames, which count from 0",
+            "Choose one of the frames that are followed.",
+        )
+    return numbers[key_frame]
 
-    def __init__(self, job: TrackJob, projector: Projector, given: GivenStart, tell: Tell, count: int) -> None:
-        self.time = 0
-        self._job, self._projector, self._given, self._tell, self._count = job, projector, given, tell, count
+
+class _JobFrames:
+    """A `FrameSource` over the radiographs in a job's folder."""
+
+    def __init__(self, job: TrackJob, numbers: Sequence[int]) -> None:
+        self._job, self._numbers = job, tuple(numbers)
+        self._places = {number: place for place, number in enumerate(numbers)}
+        self._newest: tuple[int, list[Radiograph]] | None = None
+
+    @property
+    def times(self) -> Sequence[int]:
+        """The frames' own numbers."""
+        return self._numbers
+
+    @property
+    def views(self) -> int:
+        """How many views each frame has."""
+        return self._job.views
+
+    def place_of(self, time: int) -> int:
+        """The place of a frame among those of the job, from 0."""
+        return self._places[time]
+
+    def names_of(self, radiographs: Sequence[Radiograph]) -> list[str]:
+        """What messages call these radiographs of the newest frame."""
+        assert self._newest is not None
+        time, newest = self._newest
+        views = [next(view for view, one in enumerate(newest) if one is radiograph) for radiograph in radiographs]
+        return [f"{self._job.name_of(view)}, frame {time}" for view in views]
+
+    def radiographs(self, time: int) -> list[Radiograph]:
+        """What all views show, also those that cannot be used."""
+        if self._newest is None or self._newest[0] != time:
+            first = self.place_of(time) * self.views
+            self._newest = time, [read_radiograph(self._job.folder, first + view) for view in range(self.views)]
+        return self._newest[1]
+
+    def frame(self, time: int) -> Frame:
+        """The views that can be used, None for others. InputError where none can, and for cameras of two worlds."""
+        radiographs = self.radiographs(time)
+        check_shared_world(radiographs)
+        problem: InputError | None = None
+        found: list[Radiograph | None] = []
+        for radiograph, name in zip(radiographs, self.names_of(radiographs), strict=True):
+            try:
+                check_usable([radiograph], [name])
+            except InputError as error:
+                problem = problem or error
+                found.append(None)
+            else:
+                found.append(radiograph)
+        if problem is not None and not any(found):
+            raise problem
+        return tuple(found)
+
+
+class _Starts:
+    """Where the CT is searched for in a key frame. InputError where the X-rays do not see it there."""
+
+    def __init__(self, given: GivenStart, projector: Projector, source: _JobFrames) -> None:
+        self._given, self._projector, self._source = given, projector, source
+
+    def __call__(
+        self, _body: int, radiographs: Sequence[Radiograph], _found: Mapping[int, Float64[np.ndarray, "4 4"]]
+    ) -> Start:
+        start = self._given.start(self._projector.ct, radiographs)
+        check_in_view(radiographs, self._source.names_of(radiographs), self._projector, start)
+        return start
+
+
+class _Audience:
+    """Tells how a tracking goes: `order` are the frames that are done, as they came."""
+
+    def __init__(self, job: TrackJob, projector: Projector, source: _JobFrames, tell: Tell) -> None:
+        self.order: list[int] = []
+        self._job, self._source, self._tell = job, source, tell
         self._frames = LiveFrames(job.folder, job.id, projector, [], tell, longest_side=job.live_side)
-        self._found: list[dict[str, Any]] = []
-        self._last_good: Float64[np.ndarray, "4 4"] | None = None
-        self._in_view = False
-        self._first_error: InputError | None = None
-        self._began = time.perf_counter()
+        self._verdicts: dict[int, Verdict] = {}
+        self._total = len(source.times)
+        self._of: tuple[int, Watching] | None = None
+        self._began = clock.perf_counter()
 
-    def next_frame(self) -> None:
-        """Register the next frame."""
-        first = self.time * self._job.views
-        radiographs = [read_radiograph(self._job.folder, first + view) for view in range(self._job.views)]
-        names = [f"{self._job.name_of(view)}, frame {self.time + 1}" for view in range(self._job.views)]
-        try:
-            check_usable(radiographs, names)
-        except InputError as error:
-            self._first_error = self._first_error or error
-            found: dict[str, Any] = dict.fromkeys(_PER_FRAME)
-            found |= {"verdict": Verdict.FAILED.value, "reason": str(error)}
-        else:
-            found = result_as_dict(self._registered(radiographs, names))
-        self._found.append(found)
-        self.time += 1
-        spent = time.perf_counter() - self._began
+    def step(
+        self, time: int, _body: int, stage: str, iteration: Iteration | None, pose: Float64[np.ndarray, "4 4"]
+    ) -> None:
+        """A step of the solver in a frame."""
+        if self._of is None or self._of[0] != time:
+            place = self._source.place_of(time)
+            if self._job.live:
+                self._frames.look_through([one.camera for one in self._source.radiographs(time)], place)
+            # A frame that is done once more takes the bar no further.
+            part = (len(self._verdicts) + np.array([0, time not in self._verdicts])) / self._total
+            frames, words = self._frames if self._job.live else None, f"Frame {time}: "
+            watching = Watching(self._job.id, self._tell, frames, first=part[0], last=part[1], words=words)
+            self._of = time, watching
+            self._tell(Progress(self._job.id, part[0], None, f"{words}searching…", self._numbers(time)))
+        self._of[1](stage, iteration, pose)
+
+    def frame_done(self, progress: TrackProgress) -> None:
+        """A frame is done, perhaps once more."""
+        (found,) = progress.found.values()
+        self.order += [progress.time] if progress.time not in self._verdicts else []
+        self._verdicts[progress.time] = found.verdict
+        if self._job.live and found.pose is not None and self._of is not None and self._of[0] == progress.time:
+            self._frames.show(found.pose, at_once=True)
+        done = len(self._verdicts)
+        spent = clock.perf_counter() - self._began
+        numbers = self._numbers(progress.time)
+        if found.similarity is not None:
+            numbers["similarity"] = found.similarity
         self._tell(
             Progress(
                 self._job.id,
-                self.time / self._count,
-                spent / self.time * (self._count - self.time),
-                f"Frame {self.time} of {self._count}: {found['verdict']}",
-                {} if found["similarity"] is None else {"similarity": found["similarity"]},
+                done / self._total,
+                spent / done * (self._total - done),
+                f"Frame {progress.time}: {found.verdict.value}, {done} of {self._total} done",
+                numbers,
             )
         )
 
-    def _registered(self, radiographs: Sequence[Radiograph], names: Sequence[str]) -> RegistrationResult:
-        """From the last pose that did not fail; where that fails or there is none, from the job's own start."""
-        if self._job.live:
-            self._frames.look_through([radiograph.camera for radiograph in radiographs], self.time)
-        result = None
-        if self._last_good is not None:
-            result = self._from(start_from_pose(self._last_good, "pose of the frame before"), radiographs)
-        if result is None or result.verdict == Verdict.FAILED:
-            start = self._given.start(self._projector.ct, radiographs)
-            if not self._in_view:
-                check_in_view(radiographs, names, self._projector, start)
-                self._in_view = True
-            again = self._from(start, radiographs)
-            if result is None or again.verdict != Verdict.FAILED or again.similarity > result.similarity:
-                result = again
-        if result.verdict != Verdict.FAILED:
-            self._last_good = result.pose
-        if self._job.live:
-            self._frames.show(result.pose, at_once=True)
-        return result
-
-    def _from(self, start: Start, radiographs: Sequence[Radiograph]) -> RegistrationResult:
-        watching = Watching(
-            self._job.id,
-            self._tell,
-            self._frames if self._job.live else None,
-            first=self.time / self._count,
-            last=(self.time + 1) / self._count,
-            words=f"Frame {self.time + 1} of {self._count}: ",
-        )
-        return register(self._projector, radiographs, start, similarity=self._job.similarity, watch=watching)
-
-    def content(self) -> dict[str, Any]:
-        """What was found so far; the error of the first frame if no frame could be used."""
-        poses = [found["pose"] for found in self._found]
-        known = next((pose for pose in poses if pose is not None), None)
-        if known is None:
-            assert self._first_error is not None
-            raise self._first_error
-        for number, pose in enumerate(poses):
-            poses[number] = known = known if pose is None else pose
-        columns = {key: [found[key] for found in self._found] for key in _PER_FRAME}
-        return to_json(
-            {
-                "poses": poses,
-                "verdicts": columns["verdict"],
-                "reasons": columns["reason"],
-                "similarities": columns["similarity"],
-                "std": columns["std"],
-                "starts": columns["start"],
-                "seconds": columns["seconds"],
-                "frames": self.time,
-                "stopped": self.time < self._count,
-            }
-        )
+    def _numbers(self, time: int) -> dict[str, float]:
+        """The frame's place, how many are done, and how many of those have which verdict."""
+        counts = {verdict.value: float(count) for verdict, count in Counter(self._verdicts.values()).items()}
+        place = self._source.place_of(time)
+        return {"frame": place, "done": len(self._verdicts), "total": self._total, **counts}
 
 
-def _write(folder: Path, content: dict[str, Any]) -> None:
-    text = json.dumps({"format": FORMAT, "version": _VERSION, **content}, indent=2, allow_nan=False)
-    with written_together(folder) as together:
-        (together / "track.json").write_text(text + "\n", encoding="utf-8")
+def _content(track: Track, order: Sequence[int]) -> dict[str, Any]:
+    """What is known of the frames that were reached, `order` tells in which order."""
+    (body,) = track.bodies
+    reached = [place for place, time in enumerate(track.times) if time in set(order)]
+    frames = [body.frames[place] for place in reached]
+    return to_json(
+        {
+            "times": reached,
+            "poses": _filled(body, reached),
+            "verdicts": [frame.verdict.value for frame in frames],
+            "reasons": [frame.reason for frame in frames],
+            "similarities": [frame.similarity for frame in frames],
+            "std": [None if frame.covariance is None else np.sqrt(np.diag(frame.covariance)) for frame in frames],
+            "covariances": [frame.covariance for frame in frames],
+            "views": [frame.views for frame in frames],
+            "starts": [frame.start for frame in frames],
+            "seconds": [frame.seconds for frame in frames],
+            "smoothed": [None if np.isnan(pose).any() else pose for pose in body.smoothed[reached]],
+            "key_frame": track.times.index(order[0]),
+            "frames": len(reached),
+            "stopped": track.stopped,
+        }
+    )
+
+
+def _filled(body: BodyTrack, places: Sequence[int]) -> list[Float64[np.ndarray, "4 4"]]:
+    """Poses of the frames at these places, also of those that say nothing."""
+    known = [place for place in places if body.frames[place].pose is not None]
+    filled = []
+    for place in places:
+        pose = body.frames[place].pose
+        if pose is None and not np.isnan(body.smoothed[place]).any():
+            pose = body.smoothed[place]
+        if pose is None:
+            pose = body.frames[min(known, key=lambda other: abs(other - place))].pose
+        assert pose is not None
+        filled.append(pose)
+    return filled

@@ -90,6 +90,7 @@ class StandIn(session.Session):
     """One test's Slicer: what `Session` holds, and how to play the user."""
 
     patch: pytest.MonkeyPatch | None = None
+    file_managers: tuple[Any, ...] = ()
 
     pump = staticmethod(event_loop.pump)
     grab = staticmethod(event_loop.grab)
@@ -123,6 +124,18 @@ class StandIn(session.Session):
         self.patch.setitem(sys.modules, "PyTorchUtils", None)
 
 
+def _file_managers(scene: Any, cache_folder: Path) -> tuple[Any, ...]:
+    """What the application gives to its scene, and what files of sequences are unpacked with."""
+    cache, files = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+    cache_folder.mkdir(exist_ok=True)
+    cache.SetRemoteCacheDirectory(str(cache_folder))
+    cache.SetMRMLScene(scene)
+    files.SetCacheManager(cache)
+    scene.SetCacheManager(cache)
+    scene.SetDataIOManager(files)
+    return cache, files
+
+
 def begin(patch: pytest.MonkeyPatch, folder: Path) -> StandIn:
     """A new Slicer: an empty scene, no modules loaded but a few C++ ones."""
     _make_once()
@@ -142,6 +155,7 @@ def begin(patch: pytest.MonkeyPatch, folder: Path) -> StandIn:
     # Qt's callbacks and VTK's observers both end here.
     patch.setattr(sys, "excepthook", keep)
     patch.setattr(slicer, "mrmlScene", slicer.vtkMRMLScene(), raising=False)
+    made.file_managers = _file_managers(slicer.mrmlScene, folder / "cache")
     patch.setattr(slicer, "modules", SimpleNamespace(sampleDataSources={}), raising=False)
     patch.setattr(slicer, "selfTests", {}, raising=False)
     patch.setattr(slicer, "app", None, raising=False)
@@ -166,6 +180,9 @@ def end(made: StandIn) -> None:
             shiboken6.delete(widget)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qInstallMessageHandler(None)
+    # In the order that VTK survives.
+    scene.SetDataIOManager(None)
+    scene.SetCacheManager(None)
     session.begin(session.Session())
     if uncaught:
         raise AssertionError(f"uncaught in a callback: {uncaught}") from uncaught[0]

@@ -13,7 +13,7 @@ from PySide6.QtCore import Property, QObject, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from .observers import observe
-from .views import qMRMLSliceWidget, qMRMLThreeDWidget
+from .views import qMRMLPlotWidget, qMRMLSliceWidget, qMRMLThreeDWidget
 
 
 class qSlicerLayoutManager(QObject):
@@ -26,6 +26,7 @@ class qSlicerLayoutManager(QObject):
         self._application_logic = application_logic
         self._slices: dict[str, qMRMLSliceWidget] = {}
         self._volumes: dict[str, qMRMLThreeDWidget] = {}
+        self._plots: dict[str, qMRMLPlotWidget] = {}
         self._logics = vtk.vtkCollection()
         self._viewport = QWidget()
         QHBoxLayout(self._viewport).setContentsMargins(0, 0, 0, 0)
@@ -47,7 +48,9 @@ class qSlicerLayoutManager(QObject):
                 shown.append(self._slice_widget(node))
             elif node.IsA("vtkMRMLViewNode"):
                 shown.append(self._volume_widget(node))
-        for widget in (*self._slices.values(), *self._volumes.values()):
+            elif node.IsA("vtkMRMLPlotViewNode"):
+                shown.append(self._plot_widget(node))
+        for widget in (*self._slices.values(), *self._volumes.values(), *self._plots.values()):
             widget.setVisible(widget in shown)
         arrangement = self._node.GetViewArrangement()
         if arrangement != self._arrangement:
@@ -73,6 +76,13 @@ class qSlicerLayoutManager(QObject):
             self._viewport.layout().addWidget(self._volumes[name], 1)
         return self._volumes[name]
 
+    def _plot_widget(self, node: Any) -> qMRMLPlotWidget:
+        name = node.GetLayoutName()
+        if name not in self._plots:
+            self._plots[name] = qMRMLPlotWidget(node, self._viewport)
+            self._viewport.layout().addWidget(self._plots[name], 1)
+        return self._plots[name]
+
     def layoutLogic(self) -> Any:
         return self._logic
 
@@ -96,12 +106,15 @@ class qSlicerLayoutManager(QObject):
             return self._volumes.get(which)
         return list(self._volumes.values())[which] if 0 <= which < len(self._volumes) else None
 
+    def plotWidget(self, which: int) -> qMRMLPlotWidget | None:
+        return list(self._plots.values())[which] if 0 <= which < len(self._plots) else None
+
     def setLayout(self, layout: int) -> None:
         self._node.SetViewArrangement(int(layout))
 
     layout = Property(int, lambda self: self._node.GetViewArrangement(), setLayout)
     threeDViewCount = Property(int, lambda self: len(self._volumes))
-    plotViewCount = Property(int, lambda self: 0)
+    plotViewCount = Property(int, lambda self: len(self._plots))
     tableViewCount = Property(int, lambda self: 0)
 
     def resetSliceViews(self) -> None:

@@ -59,6 +59,8 @@ OFFERED: dict[str, tuple[str, ...]] = {
             "qMRMLCheckableNodeComboBox",
             "qMRMLCollapsibleButton",
             "qMRMLNodeComboBox",
+            "qMRMLPlotView",
+            "qMRMLPlotWidget",
             "qMRMLSequenceBrowserPlayWidget",
         ),
         *("qMRMLSequenceBrowserSeekWidget", "qMRMLSliceControllerWidget", "qMRMLSliceView", "qMRMLSliceWidget"),

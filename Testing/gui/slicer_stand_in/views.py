@@ -1,4 +1,4 @@
-"""Slice and 3D views as the layout manager gives them: on real nodes and logics, with a still picture of a slice."""
+"""Slice, 3D and plot views as the layout manager gives them: on real nodes and logics, a slice as a still picture."""
 
 # Names are Slicer's own.
 # ruff: noqa: N801, N802, N815
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import slicer
+import vtk
 from PySide6.QtCore import Property, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
@@ -197,4 +198,50 @@ class qMRMLThreeDWidget(ViewWidget):
         return self._view
 
     def threeDController(self) -> QLabel:
+        return self._controller
+
+
+class qMRMLPlotView(SceneKeeper, QWidget):
+    """A plot view that draws nothing: a blank field, and the signal of points that are chosen."""
+
+    VTK_SIGNALS = (*SceneKeeper.VTK_SIGNALS, "dataSelected(vtkStringArray*,vtkCollection*)")
+    mrmlSceneChanged = Signal(object)
+    dataSelected = Signal(object, object)
+
+    def __init__(self, node: Any = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._node = node
+        self.setMinimumSize(120, 80)
+        self.setStyleSheet("background: white")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+
+    def setMRMLPlotViewNode(self, node: Any) -> None:
+        self._node = node
+
+    def select(self, series_id: str, point: int) -> None:
+        """Choose a point of a series, as a user does with the mouse."""
+        series, chosen, points = vtk.vtkStringArray(), vtk.vtkCollection(), vtk.vtkIdTypeArray()
+        series.InsertNextValue(series_id)
+        points.InsertNextValue(point)
+        chosen.AddItem(points)
+        self.dataSelected.emit(series, chosen)
+
+
+class qMRMLPlotWidget(ViewWidget):
+    """A plot view with its bar."""
+
+    def __init__(self, node: Any = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._node = node
+        self._controller = QLabel(node.GetLayoutLabel() or "P", self)
+        self._view = qMRMLPlotView(node, self)
+        self._stack(self._controller, self._view)
+
+    def mrmlPlotViewNode(self) -> Any:
+        return self._node
+
+    def plotView(self) -> qMRMLPlotView:
+        return self._view
+
+    def plotController(self) -> QLabel:
         return self._controller

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 from numpy.typing import ArrayLike
-from scipy import ndimage
 
 from ..errors import InputError
 from .arrays import frozen_float64
@@ -99,6 +98,8 @@ class ImageCorrection:
 
         A pixel was seen if it lies in the real image and all that it is made from is in `mask`; others are 0.
         """
+        from scipy import ndimage  # only here, as cameras are read where nothing else needs it
+
         if image.shape != self.seen_at.shape[:2] or mask.shape != image.shape:
             raise ValueError(f"image {image.shape}, mask {mask.shape} and correction {self.seen_at.shape[:2]} differ")
         rows, columns = image.shape
