@@ -21,7 +21,6 @@ from .overlays import Overlays
 from .results import unused
 from .session import Session, enable, fill, remember, remembered, spread, tick
 
-_SELECTED = "dataSelected(vtkStringArray*,vtkCollection*)"
 _SIMILARITY_DIGITS = 3
 
 
@@ -186,7 +185,7 @@ class FoundFrames:
         if not any(view == one for one in self._listening):
             # Without it the table still goes to frames.
             with suppress(ValueError):
-                view.connect(_SELECTED, self.on_selected)
+                view.connect("dataSelected(vtkStringArray*,vtkCollection*)", self.on_selected)
                 self._listening.append(view)
 
     def _show_rows(self) -> None:
