@@ -27,8 +27,16 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 def process_of_the_case() -> psutil.Process:
     """The only process that runs cases."""
-    (found,) = [one for one in psutil.Process().children() if "multiprocessing.spawn" in " ".join(one.cmdline())]
-    return found
+    end = time.monotonic() + PATIENCE
+    # A process that has just begun is not yet what it will be.
+    while time.monotonic() < end:
+        children = psutil.Process().children()
+        found = [one for one in children if "multiprocessing.spawn" in " ".join(one.cmdline())]
+        if found:
+            (one,) = found
+            return one
+        time.sleep(0.01)
+    raise AssertionError("no process runs the cases")
 
 
 def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
