@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from .. import __version__
-from ..xray.errors import InputError
+from ..report.page_template import page_template
 from ..xray.files.atomic import atomic_write
 from .cohort_table import TABLE, largest_std, report_path
 from .outcome import Outcome, Status
@@ -34,20 +34,7 @@ _KINDS = {
 
 def index_template() -> jinja2.Template:
     """The page's template. InputError if jinja2 is missing."""
-    try:
-        import jinja2
-    except ImportError as missing:
-        raise InputError(
-            INDEX, "the package jinja2 is not installed", "Install it: pip install 'fluororegistration[report]'."
-        ) from missing
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("cohort_index.html")
+    return page_template(Path(__file__).parent, "cohort_index.html", INDEX)
 
 
 def write_index(folder: Path, outcomes: Sequence[Outcome]) -> Path:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..report.encode import data_uri
-from ..xray.errors import InputError
+from ..report.page_template import page_template
 from ..xray.files.atomic import atomic_write, check_file_for_writing
 from . import figures_in_words as words
 from .comparison import compared
@@ -20,9 +20,6 @@ from .robustness import RobustnessRow
 from .summary import Summary, groups
 from .target import Target
 from .worst import WorstCase
-
-if TYPE_CHECKING:
-    import jinja2
 
 _SUITE = ("name", "version", "description", "subject", "seed")
 
@@ -65,7 +62,7 @@ def write_evaluation_report(
     found = groups(outcomes)
     if not found or set(found) != set(summaries):
         raise ValueError(f"summaries of {list(summaries)} for outcomes of {list(found)}")
-    template = _template()
+    template = page_template(Path(__file__).parent, "evaluation.html", "The report", "evaluation")
     from .charts import all_charts  # needs markupsafe, which comes with jinja2
     from .scatter_charts import anchor
 
@@ -96,25 +93,6 @@ def write_evaluation_report(
     )
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-
-
-def _template() -> jinja2.Template:
-    try:
-        import jinja2
-    except ImportError as missing:
-        raise InputError(
-            "The report",
-            "the package jinja2 is not installed",
-            "Install it: pip install 'fluororegistration[evaluation]'.",
-        ) from missing
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("evaluation.html")
 
 
 def _comparisons(found: Mapping[str, Sequence[Outcome]], first: str) -> list[_Comparison]:

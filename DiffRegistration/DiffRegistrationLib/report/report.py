@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from ..registration.result import RegistrationResult
-from ..xray.errors import InputError
 from ..xray.files.atomic import atomic_write
 from ..xray.geometry import Camera, PinholeCamera, ScanningSlitCamera
 from ..xray.provenance import Provenance
@@ -22,11 +21,10 @@ from . import pictures
 from .advice import advice_for
 from .encode import data_uri, mask_on_screen, on_screen, screen_size
 from .intensity import correlation, matched_to_xray
+from .page_template import page_template
 from .pose_in_words import axis_rows, measured, total_rotation_deg, view_uncertainties
 
 if TYPE_CHECKING:
-    import jinja2
-
     from .calibration_section import CalibrationSection
     from .network_section import NetworkSection
 
@@ -75,7 +73,7 @@ def write_report(
         _view(number, radiograph, drr)
         for number, (radiograph, drr) in enumerate(zip(radiographs, result.drrs, strict=True), start=1)
     ]
-    page = _template().render(
+    page = page_template(Path(__file__).parent, "template.html", "report.html").render(
         title=title,
         result=result,
         advice=advice_for(result.verdict),
@@ -99,25 +97,6 @@ def write_report(
     )
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-
-
-def _template() -> jinja2.Template:
-    try:
-        import jinja2
-    except ImportError as missing:
-        raise InputError(
-            "report.html",
-            "the package jinja2 is not installed",
-            "Install it: pip install 'fluororegistration[report]'.",
-        ) from missing
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("template.html")
 
 
 def _view(number: int, radiograph: Radiograph, drr: Float32[np.ndarray, "rows columns"]) -> _View:

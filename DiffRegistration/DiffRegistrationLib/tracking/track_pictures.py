@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float64
 
 from ..registration.result import Verdict
 from ..registration.scene import PlacedBody, line_integrals_of
 from ..report.encode import data_uri
 from ..xray.errors import InputError
-from ..xray.geometry import rigid
+from ..xray.geometry import Camera, rigid
 from ..xray.provenance import Provenance
 from ..xray.radiograph import Radiograph
 from .bodies import Body
@@ -26,6 +28,11 @@ REPORT = "report.html"
 _PICTURES, _REPORT_SIDE, _MOVIE_SIDE = 6, 1100, 800
 # Where nobody says how fast the frames came, a movie shows so many a second.
 _USUAL_RATE = 10.0
+# About the bodies so much of their extent is shown; more than this part of the image, or a cut too small to look at,
+# and the image stays whole.
+_MARGIN, _MOST_OF_THE_IMAGE, _LEAST_SIDE = 0.15, 0.5, 48
+
+Pose = Float64[np.ndarray, "4 4"]
 _WORSE = (Verdict.ACCEPTED, Verdict.DOUBTFUL, Verdict.FAILED)
 
 
@@ -41,15 +48,17 @@ def write_pictures(
     title: str = "Tracking",
 ) -> None:
     """Write report.html and, if asked for, movie.gif or movie.mp4 into `folder`; `movie` is its suffix."""
+    frames = _Frames(track, bodies, source)
     pictures = []
     for place in _chosen(track):
-        picture = _picture(track, bodies, source, place, _REPORT_SIDE)
+        picture = frames.picture(place, _REPORT_SIDE)
         if picture is not None:
             pictures.append(FramePicture(_words(track, place), data_uri(picture)))
     write_track_report(folder / REPORT, track, joints, pictures, provenance, title)
     if movie is not None:
         rate = track.frames_per_second or _USUAL_RATE
-        write_movie(folder / f"movie.{movie}", _all_pictures(track, bodies, source), rate)
+        all_of_them = (frames.picture(place, _MOVIE_SIDE) for place in range(len(track.times)))
+        write_movie(folder / f"movie.{movie}", (one for one in all_of_them if one is not None), rate)
 
 
 def _chosen(track: Track) -> list[int]:
@@ -71,36 +80,79 @@ def _words(track: Track, place: int) -> str:
     return f"Frame {track.times[place]}: {verdicts}"
 
 
-def _all_pictures(track: Track, bodies: Sequence[Body], source: FrameSource) -> Iterator[Picture]:
-    for place in range(len(track.times)):
-        picture = _picture(track, bodies, source, place, _MOVIE_SIDE)
-        if picture is not None:
-            yield picture
+class _Frames:
+    """Pictures of a track's frames, all cut alike: about where its bodies were, as they may be small in the X-rays."""
+
+    def __init__(self, track: Track, bodies: Sequence[Body], source: FrameSource) -> None:
+        self._track, self._bodies, self._source = track, tuple(bodies), source
+        self._cuts: dict[int, tuple[int, int, tuple[int, int]]] = {}
+
+    def picture(self, place: int, side: int) -> Picture | None:
+        """The views of a frame with all bodies where they are; None for a frame that has no X-ray."""
+        try:
+            frame = self._source.frame(self._track.times[place])
+        except InputError:
+            return None
+        seen = {view: self._cut(view, one, side) for view, one in enumerate(frame) if one is not None}
+        if not seen:
+            return None
+        placed = [
+            PlacedBody(body.projector, pose)
+            for body, pose in zip(self._bodies, self._poses(place), strict=True)
+            if np.isfinite(pose).all()
+        ]
+        # A view that lacks the frame stays black, so that the others stay in their places.
+        nothing = _black(next(iter(seen.values())))
+        radiographs = [seen.get(view, nothing) for view in range(len(frame))]
+        drrs = [
+            _drr(one, placed) if view in seen else np.zeros(one.camera.size, np.float32)
+            for view, one in enumerate(radiographs)
+        ]
+        missing = [f"view {view + 1} has none" for view in range(len(frame)) if view not in seen]
+        return overlay_frame(radiographs, drrs, "; ".join([_words(self._track, place), *missing]), side)
+
+    def _poses(self, place: int) -> list[Pose]:
+        """Where each body is in a frame; NaN where that is not known."""
+        poses = []
+        for followed in self._track.bodies:
+            pose = followed.frames[place].pose
+            if pose is None or followed.frames[place].verdict == Verdict.FAILED:
+                pose = followed.smoothed[place]
+            poses.append(pose)
+        return poses
+
+    def _cut(self, view: int, radiograph: Radiograph, side: int) -> Radiograph:
+        """The part of a view that the bodies are ever in, with no more pixels than a picture shows."""
+        if view not in self._cuts:
+            self._cuts[view] = self._window(radiograph.camera)
+        part = radiograph.cropped(*self._cuts[view])
+        return part.binned(max(1, max(part.camera.size) // side))
+
+    def _window(self, camera: Camera) -> tuple[int, int, tuple[int, int]]:
+        """First row, first column and size of the part that the bodies are ever in; of all of it if that is most."""
+        rows, columns = camera.size
+        whole = (0, 0, (rows, columns))
+        corners = [
+            camera.project(rigid.transform_points(pose, body.projector.ct.corners()))
+            for place in range(len(self._track.times))
+            for body, pose in zip(self._bodies, self._poses(place), strict=True)
+            if np.isfinite(pose).all()
+        ]
+        pixels = np.concatenate(corners) if corners else np.full((1, 2), np.nan)
+        if not np.isfinite(pixels).all():
+            return whole
+        margin = _MARGIN * np.ptp(pixels, axis=0)
+        low = np.clip(np.floor(pixels.min(axis=0) - margin), 0, [columns - 1, rows - 1]).astype(int)
+        high = np.clip(np.ceil(pixels.max(axis=0) + margin), low + 1, [columns, rows]).astype(int)
+        width, height = (int(length) for length in high - low)
+        if width * height > _MOST_OF_THE_IMAGE * rows * columns or min(width, height) < _LEAST_SIDE:
+            return whole
+        return int(low[1]), int(low[0]), (height, width)
 
 
-def _picture(track: Track, bodies: Sequence[Body], source: FrameSource, place: int, side: int) -> Picture | None:
-    """The views of a frame with all bodies where they are; None for a frame that has no X-ray."""
-    try:
-        frame = source.frame(track.times[place])
-    except InputError:
-        return None
-    radiographs = [_of_side(radiograph, side) for radiograph in frame if radiograph is not None]
-    if not radiographs:
-        return None
-    placed = []
-    for body, followed in zip(bodies, track.bodies, strict=True):
-        pose = followed.frames[place].pose
-        if pose is None or followed.frames[place].verdict == Verdict.FAILED:
-            pose = followed.smoothed[place]
-        if np.isfinite(pose).all():
-            placed.append(PlacedBody(body.projector, pose))
-    drrs = [_drr(radiograph, placed) for radiograph in radiographs]
-    return overlay_frame(radiographs, drrs, _words(track, place), side)
-
-
-def _of_side(radiograph: Radiograph, side: int) -> Radiograph:
-    """The radiograph with no more pixels than a picture of `side` pixels shows."""
-    return radiograph.binned(max(1, max(radiograph.camera.size) // side))
+def _black(like: Radiograph) -> Radiograph:
+    """An X-ray of nothing, of the same size."""
+    return replace(like, attenuation=np.zeros_like(like.attenuation), mask=np.zeros_like(like.mask))
 
 
 def _drr(radiograph: Radiograph, placed: Sequence[PlacedBody]) -> np.ndarray:

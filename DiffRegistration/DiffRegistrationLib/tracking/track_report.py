@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..registration.result import Verdict
-from ..xray.errors import InputError
+from ..report.page_template import page_template
 from ..xray.files.atomic import atomic_write, check_file_for_writing
 from ..xray.provenance import Provenance
 from .joint_motion import CONVENTION, JointMotion, joint_motion
 from .smoothing import Smoothing, smoothed_track
 from .track import BodyTrack, Track
-
-if TYPE_CHECKING:
-    import jinja2
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def write_track_report(
     is missing or the file cannot be written.
     """
     check_file_for_writing(path)
-    template = _template()
+    template = page_template(Path(__file__).parent, "track_report.html", "report.html")
     smoothings = [smoothed_track(body) for body in track.bodies]
     tone, headline = _headline(track)
     page = template.render(
@@ -89,25 +85,6 @@ def write_track_report(
     )
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-
-
-def _template() -> jinja2.Template:
-    try:
-        import jinja2
-    except ImportError as missing:
-        raise InputError(
-            "report.html",
-            "the package jinja2 is not installed",
-            "Install it: pip install 'fluororegistration[report]'.",
-        ) from missing
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("track_report.html")
 
 
 def _headline(track: Track) -> tuple[str, str]:
