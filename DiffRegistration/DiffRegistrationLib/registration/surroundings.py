@@ -6,7 +6,7 @@ structure only, and neither brightness nor the strength of edges can be compared
 
 from __future__ import annotations
 
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,10 +19,19 @@ _TISSUE = 0.3
 _BONE_SURFACE = 1.2
 
 
-@lru_cache(maxsize=16)
+# Asked for at every level; a CT that nobody needs any more must not be kept for it.
+_known: WeakKeyDictionary[CT, bool] = WeakKeyDictionary()
+
+
 def lacks_surroundings(ct: CT) -> bool:
     """Whether the surface of what `ct` holds is bone: the median of the voxels at which it begins is denser than
     water."""
+    if ct not in _known:
+        _known[ct] = _begins_with_bone(ct)
+    return _known[ct]
+
+
+def _begins_with_bone(ct: CT) -> bool:
     inside = ct.attenuation > _TISSUE * WATER_ATTENUATION_PER_MM
     begins = inside[..., 1:] & ~inside[..., :-1]
     surface = ct.attenuation[..., 1:][begins]

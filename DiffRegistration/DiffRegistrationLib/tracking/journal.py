@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +18,54 @@ from ..xray.files.atomic import atomic_write
 JOURNAL = "track-journal.jsonl"
 
 
+@dataclass(frozen=True, eq=False)
 class Found:
-    """What the tracker goes on from: the part of a registration's result that it needs."""
+    """What the tracker goes on from: the part of a registration's result that it needs.
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
-        self.pose: Float64[np.ndarray, "4 4"] = np.array(content["pose"], dtype=np.float64)
-        self.covariance: Float64[np.ndarray, "6 6"] = np.array(content["covariance"], dtype=np.float64)
-        self.verdict = Verdict(content["verdict"])
-        self.reason: str = content["reason"]
-        self.similarity: float = content["similarity"]
-        self.agreement: float = content["agreement"]
-        self.start: str = content["start"]
-        self.seconds: float = content["seconds"]
+    `agreement` is that of the view that fits worst; `left_out` are places of views that were left out.
+    """
+
+    pose: Float64[np.ndarray, "4 4"]
+    covariance: Float64[np.ndarray, "6 6"]
+    verdict: Verdict
+    reason: str
+    similarity: float
+    agreement: float
+    left_out: tuple[int, ...]
+    start: str
+    seconds: float
 
     @classmethod
     def of(cls, result: RegistrationResult) -> Found:
         """The part of `result`."""
-        return cls(content_of(result))
+        return cls(
+            result.pose,
+            result.covariance,
+            result.verdict,
+            result.reason,
+            result.similarity,
+            min(fit.agreement for fit in result.views if fit.left_out is None),
+            tuple(view for view, fit in enumerate(result.views) if fit.left_out is not None),
+            result.start,
+            result.seconds,
+        )
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Found:
+        """What `to_dict` made, with the same numbers."""
+        changed: dict[str, Any] = {name: np.array(content[name], dtype=np.float64) for name in ("pose", "covariance")}
+        changed |= {"verdict": Verdict(content["verdict"]), "left_out": tuple(content["left_out"])}
+        return cls(**{**content, **changed})
 
-def content_of(result: RegistrationResult) -> dict[str, Any]:
-    """The same part for `json`, whose numbers come back as they were."""
-    return {
-        "pose": result.pose.tolist(),
-        "covariance": result.covariance.tolist(),
-        "verdict": result.verdict.value,
-        "reason": result.reason,
-        "similarity": result.similarity,
-        "agreement": min(fit.agreement for fit in result.views),
-        "start": result.start,
-        "seconds": result.seconds,
-    }
+    def to_dict(self) -> dict[str, Any]:
+        """For `json`."""
+        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {
+            **own,
+            "pose": self.pose.tolist(),
+            "covariance": self.covariance.tolist(),
+            "verdict": self.verdict.value,
+        }
 
 
 class Journal:
@@ -64,11 +82,12 @@ class Journal:
 
     def find(self, name: str) -> Found | None:
         """What is known of a registration."""
-        return Found(self._known[name]) if name in self._known else None
+        return Found.from_dict(self._known[name]) if name in self._known else None
 
     def add(self, name: str, result: RegistrationResult) -> Found:
         """Keep a registration's result."""
-        content = content_of(result)
+        found = Found.of(result)
+        content = found.to_dict()
         if self._path is not None:
             try:
                 self._begin(self._path)
@@ -79,7 +98,7 @@ class Journal:
                     self._path, f"cannot be written: {error.strerror}", "Choose another output folder."
                 ) from error
         self._known[name] = content
-        return Found(content)
+        return found
 
     def _begin(self, path: Path) -> None:
         """Before the first line: one that a kill has cut short goes, and so does what another task has left."""
@@ -105,7 +124,7 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
         try:
             line = json.loads(text)
             if lines:
-                Found(line["found"])
+                Found.from_dict(line["found"])
                 str(line["name"])
         except (ValueError, TypeError, KeyError):
             break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -268,9 +268,9 @@ class Tracker:
         best = max(tries, key=lambda one: (one.verdict != Verdict.FAILED, one.agreement))
         if best.verdict != Verdict.FAILED and best.agreement < _LEAST_PART * history.usual():
             # It may sit on something else; nothing may go on from there.
-            best.verdict = Verdict.FAILED
             usual = f"{best.agreement:.2f}, where {history.usual():.2f} is usual"
-            best.reason = f"the body was lost: it fits to {usual} ({best.reason})"
+            reason = f"the body was lost: it fits to {usual} ({best.reason})"
+            best = replace(best, verdict=Verdict.FAILED, reason=reason)
         return best
 
     def _searches(
@@ -390,8 +390,9 @@ class Tracker:
 
     def _keep(self, number: int, time: int, views: tuple[int, ...], one: Found, seconds: float) -> None:
         history = self._history[number]
+        used = tuple(view for place, view in enumerate(views) if place not in one.left_out)
         history.found[time] = FramePose(
-            time, one.pose, one.verdict, one.reason, one.similarity, one.covariance, views, one.start, seconds
+            time, one.pose, one.verdict, one.reason, one.similarity, one.covariance, used, one.start, seconds
         )
         if one.verdict != Verdict.FAILED:
             history.lost_for = 0
