@@ -23,7 +23,8 @@ def wrist_in_words(w: dict[str, Any], table: Table) -> str:
         )
         for name, one in w["bones"].items()
     ]
-    search = "is right for all four" if w["from_search"] else "is not right for all four"
+    right = sum(one["from_search_mm"] < 1.0 for one in w["bones"].values())
+    search = f"ends there for {right} of {len(w['bones'])}"
     heading = (
         "",
         "verdict",
@@ -74,10 +75,12 @@ def motion_in_words(m: dict[str, Any], table: Table) -> str:
         )
         for name, one in m["activities"].items()
     ]
-    motions = "; ".join(f"{name}: {one['words']}" for name, one in m["activities"].items())
+    motions = "\n".join(f"- {name}: {one['words']}" for name, one in m["activities"].items())
     return f"""## A moving head in simulated dual fluoroscopy
 
-Two image intensifiers, 80° apart, {m["frames"]} frames of each motion ({motions}), from the full CT of the Visible
+{motions}
+
+Two image intensifiers, 80° apart, {m["frames"]} frames of each motion, from the full CT of the Visible
 Human head whose neck bends, with everything that the simulator has: scatter, noise, blur, glare, vignetting, motion
 during the exposure, wires, electrodes, screws, vessels, head holder, table, display curve; the intensifiers'
 distortion is undone by its calibration. Followed is the CT of 1.5 mm voxels above the neck, with no start told
