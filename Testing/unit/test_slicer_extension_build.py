@@ -78,8 +78,10 @@ def test_slicer_s_own_test_runner_is_told_of_all_tests(installed: Path) -> None:
 def test_the_installed_engine_runs_from_its_own_folder(installed: Path) -> None:
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r}); sys.dont_write_bytecode = True\n"
-        "from DiffRegistrationLib.report import report\n"
-        "print(report.__file__); report._template()"
+        "from pathlib import Path\n"
+        "from DiffRegistrationLib.report import page_template, report\n"
+        "print(report.__file__)\n"
+        "page_template.page_template(Path(report.__file__).parent, 'template.html', 'report.html')"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stderr

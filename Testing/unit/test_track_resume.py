@@ -31,7 +31,7 @@ def without_seconds(folder: Path) -> object:
 
 @pytest.mark.slow
 def test_a_killed_process_loses_no_more_than_what_it_was_at(tmp_path: Path) -> None:
-    files = write_sequence(tmp_path, range(12))
+    files = write_sequence(tmp_path, range(8))
     whole, cut_off = tmp_path / "whole", tmp_path / "cut off"
     assert started(files, whole).wait(PATIENCE) == 0
     lines = (whole / JOURNAL).read_text(encoding="utf-8").count("\n")
