@@ -7,7 +7,14 @@ from DiffRegistrationLib.xray.phantom import STRUCTURES, HeadPhantom, head_phant
 from scipy import ndimage
 
 # Points in the middle of something, which no surface is near.
-MIDDLES = {"sella", "sphenoid sinus centre", "carotid bifurcation right", "carotid bifurcation left"}
+MIDDLES = {
+    "sella",
+    "sphenoid sinus centre",
+    "carotid bifurcation right",
+    "carotid bifurcation left",
+    "eye lens right",
+    "eye lens left",
+}
 
 
 @pytest.fixture(scope="module")

@@ -94,7 +94,11 @@ def _orbit(anatomy: Anatomy, side: str, s: float) -> None:
     for dx, dz in ((11, 0), (-11, 0), (0, 10), (0, -10)):
         anatomy.fill("soft tissue", tube([((31 + dx) * s, 64, 16 + dz), (17 * s, 35, 19)], (2.0, 1.5)), MUSCLE)
     anatomy.fill("soft tissue", Ellipsoid((31 * s, 68, 16), (12, 12, 12)), FLUID + 10)
-    anatomy.fill("soft tissue", Ellipsoid((31 * s, 75.5, 16), (4.5, 2.2, 4.5)), 110.0)
+    lens = Ellipsoid((31 * s, 75.5, 16), (4.5, 2.2, 4.5))
+    anatomy.fill("soft tissue", lens, 110.0)
+    anatomy.mark(f"eye lens {side}", lens.centre, "soft tissue")
+    # The edge of the roof below the brow, where it is highest.
+    anatomy.mark(f"supraorbitale {side}", (37 * s, 71, 29), "skull")
 
 
 def _upper_jaw(anatomy: Anatomy) -> None:

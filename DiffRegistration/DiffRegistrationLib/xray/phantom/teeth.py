@@ -24,11 +24,13 @@ def teeth() -> Anatomy:
             _tooth(anatomy, (x * s, y, edge), up=1.0, number=number, width=_UPPER_WIDTHS[number - 1], turn=turn * s)
             if number == 1:
                 anatomy.mark(f"upper incisor tip {side}", (x * s, y, edge), "teeth")
+                anatomy.mark("upper incisor", (0, y, edge), "teeth")
         for number, (x, y, turn) in enumerate(_along_arch(_LOWER_WIDTHS, front=84.5, bend=0.0485), start=1):
             edge = -50.5 if number <= 3 else -52.0
             _tooth(anatomy, (x * s, y, edge), up=-1.0, number=number, width=_LOWER_WIDTHS[number - 1], turn=turn * s)
             if number == 1:
                 anatomy.mark(f"lower incisor tip {side}", (x * s, y, edge), "teeth")
+                anatomy.mark("lower incisor", (0, y, edge), "teeth")
             if number == 6:
                 anatomy.mark(f"lower first molar {side}", (x * s, y, edge), "teeth")
                 if s < 0:
