@@ -29,7 +29,7 @@ from .xray.geometry.c_arm import c_arm_camera
 from .xray.projector import Projector
 
 if TYPE_CHECKING:
-    from .training.trainer import Progress
+    from .training.training_loop import Progress
 
 Say = Callable[[str], None]
 
@@ -133,7 +133,7 @@ def from_network(seen: Case, out: Path, say: Say, tell: Callable[[Progress], Non
         with torch_needed():
             from .training.preset import preset_named
             from .training.recipe import DEFAULT_RECIPE, recipe_named
-            from .training.trainer import Budget
+            from .training.training_loop import Budget
             from .training.training_state import state_path
             from .training.workflow import train
     except InputError as error:

@@ -17,8 +17,10 @@ import torch
 from DiffRegistrationLib.pose_network.model_file import read_model
 from DiffRegistrationLib.training.preset import preset_named
 from DiffRegistrationLib.training.recipe import RECIPES
-from DiffRegistrationLib.training.trainer import Budget, Trainer
+from DiffRegistrationLib.training.trainer import Trainer
+from DiffRegistrationLib.training.training_loop import Budget
 from DiffRegistrationLib.training.training_state import TrainingState, read_state, state_path, write_state
+from DiffRegistrationLib.training.validation import Validation
 from DiffRegistrationLib.training.workflow import train
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
@@ -55,7 +57,7 @@ def test_a_training_that_was_put_away_goes_on_as_if_it_had_not_been(tmp_path: Pa
     trainer().train(Budget(steps=12), save=kept.append, stopped=lambda: next(calls) >= 6)
     assert kept[-1].step == 6
     write_state(tmp_path / "head.training.pt", kept[-1])
-    resumed = trainer(read_state(tmp_path / "head.training.pt", {}))
+    resumed = trainer(read_state(tmp_path / "head.training.pt", {}, Validation))
     resumed.train(Budget(steps=12))
     assert resumed.state.step == 12
     torch.testing.assert_close(weights(resumed), weights(whole), atol=1e-5, rtol=1e-4)
@@ -71,7 +73,8 @@ def test_time_is_kept() -> None:
 TWO = """
     import sys
     import torch
-    from DiffRegistrationLib.training.trainer import Budget, Trainer
+    from DiffRegistrationLib.training.trainer import Trainer
+from DiffRegistrationLib.training.training_loop import Budget
     from DiffRegistrationLib.training.training_state import TrainingState
     from DiffRegistrationLib.training.workers import workers
     from test_trainer import PRESET, SMALL, head, weights
@@ -254,4 +257,4 @@ def test_a_polite_kill_keeps_what_there_is_and_a_rude_one_loses_seconds(tmp_path
     rude.kill()
     rude.communicate(timeout=60)
     assert read_model(model).metadata["steps"] >= steps
-    assert read_state(state_path(model), {}).step >= steps
+    assert read_state(state_path(model), {}, Validation).step >= steps

@@ -75,8 +75,9 @@ def _train_until(ct: Path, model: Path, minutes: float, moment: float | None) ->
 
 def _seconds(model: Path) -> float:
     from ..training.training_state import read_state
+    from ..training.validation import Validation
 
-    return read_state(state_path(model), {}).seconds if state_path(model).exists() else 0.0
+    return read_state(state_path(model), {}, Validation).seconds if state_path(model).exists() else 0.0
 
 
 def _last_validation(model: Path) -> dict[str, float]:

@@ -10,7 +10,8 @@ from ..evaluation.subjects import subject_named
 from ..training.losses import LOSSES
 from ..training.preset import preset_named
 from ..training.recipe import DEFAULT_RECIPE, RECIPES, Recipe, recipe_named
-from ..training.trainer import Budget, Progress, Trainer
+from ..training.trainer import Trainer
+from ..training.training_loop import Budget, Progress
 from ..training.training_state import TrainingState
 from ..xray.errors import InputError
 from .machine import machine

@@ -13,7 +13,7 @@ from .output import FAILED, JsonOption, console, input_errors_end_the_command, p
 
 if TYPE_CHECKING:
     from ..demonstration import Case
-    from ..training.trainer import Progress
+    from ..training.training_loop import Progress
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder for X-rays, poses and reports.")]
 

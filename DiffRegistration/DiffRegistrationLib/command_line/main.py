@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import typer
+from LandmarkDetectionLib.command_line.landmarks import app as landmarks_app
 from typer.core import TyperGroup
 
 from .batch import batch
@@ -63,6 +64,7 @@ app.command("triangulate")(triangulate)
 app.command("simulate")(simulate)
 app.command("demo")(demo)
 app.command("evaluate")(evaluate)
+app.add_typer(landmarks_app, name="landmarks")
 app.add_typer(calibration_app, name="calibration")
 app.add_typer(benchmark_app, name="benchmark")
 

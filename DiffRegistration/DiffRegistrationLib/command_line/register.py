@@ -35,8 +35,15 @@ def register(
     out: Annotated[Path, typer.Option("--out", help="Folder for pose, DRR and report.")] = Path("registration"),
     start: Annotated[
         str,
-        typer.Option("--start", help=f"Where to begin: {', '.join(START_NAMES)}, a pose file, or a network (.pt)."),
+        typer.Option(
+            "--start",
+            help=f"Where to begin: {', '.join(START_NAMES)}, a pose file, or a network of poses or landmarks (.pt).",
+        ),
     ] = "auto",
+    landmarks: Annotated[
+        Path | None,
+        typer.Option("--landmarks", help="The CT's landmarks (.mrk.json), for a network of landmarks."),
+    ] = None,
     camera: CameraOption = None,
     sdd: SddOption = None,
     sod: SodOption = None,
@@ -93,6 +100,7 @@ def register(
                 files,
                 output=out,
                 start=start,
+                landmarks=landmarks,
                 series=series,
                 similarity=similarity,
                 weights=weight,

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..pose_network.torch_needed import torch_needed
 from ..xray.errors import InputError
-from .output import console, finite, input_errors_end_the_command, say
+from .output import input_errors_end_the_command, say
+from .training_progress import LinesOption, asked_to_stop, print_line, progress_as_dict, shown_progress
 
 if TYPE_CHECKING:
     from ..training.preset import Preset
-    from ..training.trainer import Progress
+    from ..training.validation import Validation
     from ..xray.ct import CT
-
-LinesOption = Annotated[
-    bool, typer.Option("--json", help="Print a line of JSON for each progress, and a last one for the result.")
-]
 
 
 def train(
@@ -61,7 +52,7 @@ def train(
         with torch_needed():
             from ..training.preset import preset_named
             from ..training.recipe import recipe_named
-            from ..training.trainer import Budget
+            from ..training.training_loop import Budget
             from ..training.workflow import check_model_path
             from ..training.workflow import train as train_network
             from ..xray.files.ct_files import read_ct
@@ -75,7 +66,7 @@ def train(
         if preview:
             _preview(read_ct(ct, series=series), out, views, as_json)
             return
-        with _asked_to_stop() as stopped, _shown(as_json) as tell:
+        with asked_to_stop() as stopped, shown_progress(as_json, _in_words, "Preparing the CT…") as tell:
             result = train_network(
                 read_ct(ct, series=series),
                 out,
@@ -90,7 +81,7 @@ def train(
             )
     content = {"event": "end", "model": str(result.model), "views": str(result.views), "stopped": result.stopped}
     if as_json:
-        _print_line(content | _as_dict(result.progress))
+        print_line(content | progress_as_dict(result.progress))
     v = result.progress.validation
     assert v is not None
     say(
@@ -110,65 +101,9 @@ def _preview(ct: CT, out: Path, preset: Preset, as_json: bool) -> None:
     write_views(picture, views)
     check_views(views, preset, picture)
     if as_json:
-        _print_line({"event": "end", "views": str(picture)})
+        print_line({"event": "end", "views": str(picture)})
     say(str(picture), label="Written:")
 
 
-def _as_dict(progress: Progress) -> dict[str, Any]:
-    return {
-        "step": progress.step,
-        "seconds": progress.seconds,
-        "seconds_left": progress.seconds_left,
-        "part": progress.part,
-        "loss": progress.loss,
-        "images_per_second": progress.images_per_second,
-        "validation": None if progress.validation is None else asdict(progress.validation),
-    }
-
-
-def _print_line(content: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(finite(content), allow_nan=False) + "\n")
-    sys.stdout.flush()
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C or a polite kill came; a second one ends the program as ever."""
-    asked: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def note(number: int, _frame: Any) -> None:
-        asked.append(number)
-        say("Stopping; what is learnt so far is kept…")
-        for which, handler in before.items():
-            signal.signal(which, handler)
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _shown(as_json: bool) -> Iterator[Callable[[Progress], None]]:
-    """Progress as lines of JSON, or as a bar with the last error."""
-    if as_json:
-        yield lambda progress: _print_line({"event": "progress"} | _as_dict(progress))
-        return
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("Preparing the CT…", total=1.0)
-
-        def tell(progress: Progress) -> None:
-            v = progress.validation
-            error = "" if v is None else f", off by {v.distance_mm:.1f} mm, {v.rotation_deg:.1f}°"
-            text = f"Step {progress.step}, loss {progress.loss:.2f}{error}; {progress.images_per_second:.0f} images/s"
-            bar.update(task, description=text, completed=progress.part)
-
-        yield tell
+def _in_words(error: Validation) -> str:
+    return f"{error.distance_mm:.1f} mm, {error.rotation_deg:.1f}°"

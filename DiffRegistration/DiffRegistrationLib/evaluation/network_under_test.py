@@ -18,7 +18,7 @@ from ..xray.radiograph import Radiograph
 
 if TYPE_CHECKING:
     from ..pose_network.model_file import TrainedNetwork
-    from ..training.trainer import Progress
+    from ..training.training_loop import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class NetworkUnderTest:
             from ..pose_network.model_file import read_model
             from ..training.preset import preset_named
             from ..training.recipe import DEFAULT_RECIPE, recipe_named
-            from ..training.trainer import Budget
+            from ..training.training_loop import Budget
             from ..training.workflow import train
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "network.pt"

@@ -39,8 +39,11 @@ class StartFile:
     network: Mapping[str, Any] | None = None
 
 
-def start_file(start: str) -> StartFile:
-    """The pose or network in a file. InputError where there is none, or torch is absent for a network."""
+def start_file(start: str, landmarks: Path | None = None) -> StartFile:
+    """The pose or network in a file; a network that finds landmarks goes by those of the CT in the file `landmarks`.
+
+    InputError where there is none, or torch is absent for a network.
+    """
     path = Path(start)
     if not path.exists():
         raise InputError(
@@ -53,8 +56,15 @@ def start_file(start: str) -> StartFile:
         pose = start_from_pose(read_pose(path), f"pose file {path.name}")
         return StartFile(lambda ct, radiographs: pose)
     with torch_needed():
+        from LandmarkDetectionLib.network.model_file import is_detector
+
         from ..pose_network.model_file import read_model
         from .network_start import start_from_network
+
+    if is_detector(path):
+        from LandmarkDetectionLib.detection.registration_start import detected_landmarks_start
+
+        return StartFile(detected_landmarks_start(path, landmarks))
 
     trained = read_model(path)
 

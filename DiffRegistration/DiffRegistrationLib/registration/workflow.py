@@ -46,6 +46,7 @@ def register_files(
     *,
     output: Path,
     start: str = "auto",
+    landmarks: Path | None = None,
     series: str | None = None,
     similarity: str = DEFAULT_SIMILARITY,
     weights: Sequence[float] | None = None,
@@ -54,18 +55,19 @@ def register_files(
 ) -> RegistrationResult:
     """Register the CT at `ct` (file or DICOM folder) to X-ray files and write everything into `output`.
 
-    `start` is one of `START_NAMES`, or the path of a pose or of a trained network. Written are pose.tfm and pose.h5
-    (3D Slicer), pose.json, drr-1.nrrd … in the X-rays' geometry, result.json and report.html, after all reading and
-    solving: bad input leaves nothing behind. `weights` is what each view counts (1). `refine_calibration` refines the
-    cameras with the pose once that has not failed, and writes them as camera-1.json …; the result then is a
-    `RecalibratedResult`. InputError says what is wrong and what to do.
+    `start` is one of `START_NAMES`, or the path of a pose or of a trained network, which may be one that finds
+    landmarks: it goes by the CT's in the file `landmarks`, or by those that it knows or that are carried over. Written
+    are pose.tfm and pose.h5 (3D Slicer), pose.json, drr-1.nrrd … in the X-rays' geometry, result.json and report.html,
+    after all reading and solving: bad input leaves nothing behind. `weights` is what each view counts (1).
+    `refine_calibration` refines the cameras with the pose once that has not failed, and writes them as camera-1.json;
+    the result then is a `RecalibratedResult`. InputError says what is wrong and what to do.
     """
     views = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not views:
         raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
     check_similarity(similarity)
     check_weights(weights, len(views))
-    file = None if start in START_NAMES else start_file(start)
+    file = None if start in START_NAMES else start_file(start, landmarks)
     check_folder_for_writing(output)
     check_spares(output, views)
     radiographs = [view.read() for view in views]

@@ -154,6 +154,16 @@ class DomainRandomisation:
         z = torch.where(z > 0.1 * ahead, z / ahead, 1e-3)
         return x / z, y / z
 
+    def is_open(self, looks: Looks, places: Float64[np.ndarray, "batch n 2"]) -> Bool[np.ndarray, "batch n"]:
+        """Whether places (half fields from the detector's middle, x right, y down) are on the detector and in the
+        collimator's opening.
+        """
+        x, y = (places[..., axis, None] for axis in (0, 1))
+        inside = _opened(looks, *(torch.tensor(v, dtype=torch.float32) for v in (x, y)))[..., 0].numpy()
+        left, top, right, bottom = (side[:, None] for side in looks.detector.T)
+        x, y = x[..., 0], y[..., 0]
+        return (inside > 0) & (x > left) & (x < right) & (y > top) & (y < bottom)
+
     def apply(
         self,
         line_integrals: Float[torch.Tensor, "batch size size"],

@@ -57,17 +57,17 @@ def preset_named(name: str) -> Preset:
     if "gaussian_view" in content:
         _check_keys(path, content, _GAUSSIAN_KEYS)
         poses = GaussianTwists(
-            _views(path, [content["gaussian_view"]])[0],
+            views_named(path, [content["gaussian_view"]])[0],
             _numbers(path, content, "gaussian_rotation_deg", 3),  # type: ignore[arg-type]
             _numbers(path, content, "gaussian_translation_mm", 3),  # type: ignore[arg-type]
-            _number(path, content, "source_object_mm"),
+            number(path, content, "source_object_mm"),
         )
     else:
         _check_keys(path, content, _C_ARM_KEYS)
         given = content["views"]
         views = given if isinstance(given, list) and given else [given]
-        poses = CArmRanges(_views(path, views), **{key: _interval(path, content, key) for key in _INTERVALS})
-    return Preset(path.stem, str(content["description"]), poses, _number(path, content, "field"), content)
+        poses = CArmRanges(views_named(path, views), **{key: interval(path, content, key) for key in _INTERVALS})
+    return Preset(path.stem, str(content["description"]), poses, number(path, content, "field"), content)
 
 
 def _check_keys(path: Path, content: Mapping[str, Any], expected: set[str]) -> None:
@@ -77,7 +77,8 @@ def _check_keys(path: Path, content: Mapping[str, Any], expected: set[str]) -> N
         raise InputError(path, f"{key} is not known", f"A preset of this kind has {', '.join(sorted(expected))}.")
 
 
-def _views(path: Path, names: list[Any]) -> tuple[str, ...]:
+def views_named(path: Path, names: list[Any]) -> tuple[str, ...]:
+    """Views of these names, in their order. InputError for one that is not known."""
     for name in names:
         if not isinstance(name, str) or name not in VIEW_BEAMS:
             raise InputError(path, f"view {name!r} is not known", f"Use of {', '.join(VIEW_BEAMS)}.")
@@ -95,14 +96,16 @@ def _numbers(path: Path, content: Mapping[str, Any], key: str, count: int) -> tu
     return tuple(map(float, values))
 
 
-def _interval(path: Path, content: Mapping[str, Any], key: str) -> tuple[float, float]:
+def interval(path: Path, content: Mapping[str, Any], key: str) -> tuple[float, float]:
+    """An interval of the file. InputError where its ends are exchanged, or a distance is not above 0."""
     low, high = _numbers(path, content, key, 2)
     if low > high or (key == "source_object_mm" and low <= 0):
         raise InputError(path, f"{key} is {low:g} to {high:g}", "Give the lower number first; distances above 0.")
     return low, high
 
 
-def _number(path: Path, content: Mapping[str, Any], key: str) -> float:
+def number(path: Path, content: Mapping[str, Any], key: str) -> float:
+    """A number of the file. InputError where it is not above 0."""
     value = content[key]
     if not isinstance(value, int | float) or not 0 < value < np.inf:
         raise InputError(path, f"{key} is {value}", "Give a number above 0.")

@@ -1,11 +1,9 @@
-"""The loop: images, losses, steps of Adam, until the time is over or someone says stop."""
+"""A pose network in the making: its images, its losses, its steps of Adam."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -25,56 +23,23 @@ from .preset import Preset
 from .recipe import Recipe
 from .training_device import autocast
 from .training_images import Batch, TrainingImages
-from .training_state import Milestone, TrainingState
+from .training_loop import Budget, Progress, pace, train_within
+from .training_state import TrainingState
 from .validation import Validation, Validator
 from .workers import Workers
 
 VALIDATION_IMAGES = 128
 # Streams of images that never meet: to learn from, and to be judged by.
 _TO_JUDGE_BY = 1_000_003
-_SAVE_SECONDS, _TELL_SECONDS, _VALIDATE_SECONDS = 12.0, 1.0, 20.0
 # The network that is kept averages over about so many steps: one can stop at any time.
 _AVERAGED_STEPS = 100
 _LONGEST_GRADIENT = 20.0
 # Points in whose distances a pose is judged: the corners of a box half the size of the CT.
 _BOX = 0.5
-_LAST_RATE = 0.01
 # Width of close-ups in parts of the CT's box.
 _CLOSE_UP_PART = 0.85
 # Until this part of the training looks grow from plain to all that there are.
 _PLAIN_UNTIL = 0.35
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long to train: `seconds` of training, or a number of `steps`."""
-
-    seconds: float | None = None
-    steps: int | None = None
-
-    def part(self, seconds: float, step: int) -> float:
-        """What of it is used up, 0 … 1."""
-        if self.steps is not None:
-            return min(step / self.steps, 1.0)
-        assert self.seconds is not None
-        return min(seconds / self.seconds, 1.0)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training is; `validation` is the last one there was."""
-
-    step: int
-    seconds: float
-    part: float
-    loss: float
-    images_per_second: float
-    validation: Validation | None
-
-    @property
-    def seconds_left(self) -> float:
-        """As far as can be told."""
-        return self.seconds * (1 - self.part) / self.part if self.part > 0 else math.inf
 
 
 class Trainer:
@@ -85,7 +50,7 @@ class Trainer:
         ct: CT,
         preset: Preset,
         recipe: Recipe,
-        state: TrainingState,
+        state: TrainingState[Validation],
         *,
         seed: int = 0,
         device: torch.device | None = None,
@@ -124,61 +89,27 @@ class Trainer:
             self.averaged.load_state_dict(state.averaged)
             self._optimiser.load_state_dict(dict(state.optimiser))
 
+    @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self._recipe.batch
+
     def train(
         self,
         budget: Budget,
         *,
-        save: Callable[[TrainingState], None] = lambda _: None,
-        tell: Callable[[Progress], None] = lambda _: None,
+        save: Callable[[TrainingState[Validation]], None] = lambda _: None,
+        tell: Callable[[Progress[Validation]], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> Progress:
-        """Train until `budget` is used up or `stopped`.
+    ) -> Progress[Validation]:
+        """As `train_within`."""
+        return train_within(self, budget, save=save, tell=tell, stopped=stopped)
 
-        `save` and `tell` are called every few seconds and at the end, in the first process only; `save` gets the
-        state to go on from.
-        """
-        began, before = time.perf_counter(), self.state.seconds
-        saved = told = judged = began
-        first_step, loss_average = self.state.step, None
-        self.networks.train()
-        networks = self.workers.together(self.networks)
-        while True:
-            now = time.perf_counter()
-            seconds, stop = self.workers.agreed([before + now - began, float(stopped())])
-            part = budget.part(seconds, self.state.step)
-            self.state.seconds = seconds
-            if part >= 1 or stop:
-                break
-            loss = self._step(networks, part)
-            loss_average = loss if loss_average is None else 0.95 * loss_average + 0.05 * loss
-            if not self.workers.is_first:
-                continue
-            now = time.perf_counter()
-            if now - judged > _VALIDATE_SECONDS:
-                self._judge(loss_average)
-                judged = time.perf_counter()
-            if now - told > _TELL_SECONDS:
-                tell(self._progress(budget, loss_average, first_step, now - began))
-                told = now
-            if now - saved > _SAVE_SECONDS:
-                save(self._kept())
-                saved = time.perf_counter()
-        progress = self._progress(
-            budget, math.nan if loss_average is None else loss_average, first_step, time.perf_counter() - began
-        )
-        if self.workers.is_first:
-            if loss_average is not None:
-                self._judge(loss_average)
-            progress = replace(progress, validation=self._last_validation())
-            tell(progress)
-            save(self._kept())
-        return progress
-
-    def _step(self, networks: nn.Module, part: float) -> float:
+    def step(self, networks: nn.Module, part: float) -> float:
         """One step of Adam through `networks`, which every process has; the loss of this process's share."""
         ease = max(0.0, 1 - part / _PLAIN_UNTIL)
         batches = [i.batch(self.state.step, self._recipe.batch, self._part, ease) for i in self._images]
-        rate = self._recipe.learning_rate * _pace(part, self._recipe.warm_up)
+        rate = self._recipe.learning_rate * pace(part, self._recipe.warm_up)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.zero_grad(set_to_none=True)
@@ -220,25 +151,12 @@ class Trainer:
             for kept, now in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
                 kept.lerp_(now, 1 - keep)
 
-    def _judge(self, loss: float) -> None:
-        validation = self._validator.validate(self.averaged)
-        self.state.milestones.append(Milestone(self.state.step, self.state.seconds, loss, validation))
+    def validated(self) -> Validation:
+        """Errors of the averaged network on images that it never learns from."""
+        return self._validator.validate(self.averaged)
 
-    def _last_validation(self) -> Validation | None:
-        return self.state.milestones[-1].validation if self.state.milestones else None
-
-    def _progress(self, budget: Budget, loss: float, first_step: int, seconds: float) -> Progress:
-        rate = (self.state.step - first_step) * self._recipe.batch / max(seconds, 1e-6)
-        return Progress(
-            self.state.step,
-            self.state.seconds,
-            budget.part(self.state.seconds, self.state.step),
-            loss,
-            rate,
-            self._last_validation(),
-        )
-
-    def _kept(self) -> TrainingState:
+    def kept(self) -> TrainingState[Validation]:
+        """The state to go on from."""
         self.state.weights = self.networks.state_dict()
         self.state.averaged = self.averaged.state_dict()
         self.state.optimiser = self._optimiser.state_dict()
@@ -254,13 +172,6 @@ def network_forms(ct: CT, preset: Preset, recipe: Recipe) -> tuple[NetworkForm, 
     across_mm = _CLOSE_UP_PART * float(np.cbrt(np.prod(ct.size * ct.voxel_size)))
     camera = NetworkCamera(recipe.close_up, min(across_mm / depth_mm, preset.field))
     return overview, NetworkForm(recipe.network, camera, rotations, depth_mm)
-
-
-def _pace(part: float, warm_up: float) -> float:
-    """Factor of the learning rate: a linear rise, then a cosine."""
-    if part < warm_up:
-        return max(part / warm_up, 0.02)
-    return _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * (part - warm_up) / (1 - warm_up)))
 
 
 def identity_of(ct_fingerprint: str, preset: Preset, recipe: Recipe, seed: int) -> Mapping[str, Any]:

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from ..pose_network.model_file import read_tensors, write_tensors
 from ..xray.errors import InputError
-from .validation import Validation
+
+V = TypeVar("V")
 
 FORMAT = "fluororeg training 1"
 
 
 @dataclass(frozen=True)
-class Milestone:
+class Milestone(Generic[V]):
     """A validation on the way."""
 
     step: int
     seconds: float
     loss: float
-    validation: Validation
+    validation: V
 
 
 @dataclass
-class TrainingState:
+class TrainingState(Generic[V]):
     """Where a training is: steps done, seconds spent on them, validations so far, and all numbers that change.
 
     `identity` says what is trained (CT, preset, recipe, seed): a training goes on with the same one only.
@@ -37,7 +38,7 @@ class TrainingState:
     identity: Mapping[str, Any]
     step: int = 0
     seconds: float = 0.0
-    milestones: list[Milestone] = field(default_factory=list)
+    milestones: list[Milestone[V]] = field(default_factory=list)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
     averaged: Mapping[str, torch.Tensor] = field(default_factory=dict)
     optimiser: Mapping[str, Any] = field(default_factory=dict)
@@ -48,7 +49,7 @@ def state_path(model: Path) -> Path:
     return model.with_name(f"{model.stem}.training{model.suffix}")
 
 
-def write_state(path: Path, state: TrainingState) -> None:
+def write_state(path: Path, state: TrainingState[V]) -> None:
     """Write it, whole or not at all."""
     words = {
         "format": FORMAT,
@@ -68,8 +69,11 @@ def write_state(path: Path, state: TrainingState) -> None:
     )
 
 
-def read_state(path: Path, identity: Mapping[str, Any]) -> TrainingState:
-    """The training in `path`. InputError if it is damaged, or of another CT, preset, recipe or seed."""
+def read_state(path: Path, identity: Mapping[str, Any], validation: Callable[..., V]) -> TrainingState[V]:
+    """The training in `path`, whose validations `validation` makes of their fields.
+
+    InputError if it is damaged, or of another CT, preset, recipe or seed.
+    """
     content = read_tensors(path)
     again = "Give another --out, or delete both files to train anew."
     try:
@@ -85,7 +89,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> TrainingState:
             identity,
             int(words["step"]),
             float(words["seconds"]),
-            [Milestone(**{**m, "validation": Validation(**m["validation"])}) for m in words["milestones"]],
+            [Milestone(**{**m, "validation": validation(**m["validation"])}) for m in words["milestones"]],
             content["weights"],
             content["averaged"],
             content["optimiser"],

@@ -20,9 +20,11 @@ from ..xray.files.atomic import check_file_for_writing
 from .preset import Preset
 from .recipe import Recipe
 from .sampled_views import check_views, sampled_views, write_views
-from .trainer import Budget, Progress, Trainer, identity_of
+from .trainer import Trainer, identity_of
 from .training_device import training_device
+from .training_loop import Budget, Progress
 from .training_state import TrainingState, read_state, state_path, write_state
+from .validation import Validation
 from .workers import workers
 
 MODEL_SUFFIX = ".pt"
@@ -34,7 +36,7 @@ class TrainingResult:
 
     model: Path
     views: Path
-    progress: Progress
+    progress: Progress[Validation]
     stopped: bool
 
 
@@ -47,7 +49,7 @@ def train(
     budget: Budget,
     seed: int = 0,
     device: str = "auto",
-    tell: Callable[[Progress], None] = lambda _: None,
+    tell: Callable[[Progress[Validation]], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingResult:
@@ -58,19 +60,16 @@ def train(
     not there and a lack of memory. A full disk leaves the last files that were whole; the training goes on and tries
     again, and only if the last try fails, too, an InputError ends it.
     """
-    if (budget.seconds is not None and not 0 < budget.seconds < np.inf) or (
-        budget.steps is not None and budget.steps <= 0
-    ):
-        raise InputError("time to train", "expected more than none", "Give a positive number of minutes.")
+    check_time(budget)
     check_model_path(model)
     picture = model.with_suffix(".views.png")
     fingerprint = ct_fingerprint(ct)
     identity = identity_of(fingerprint, preset, recipe, seed)
     place = training_device(device)
-    with memory_errors_explained(recipe), workers(place) as together:
+    with memory_errors_explained(recipe.batch, max(recipe.size, recipe.close_up)), workers(place) as together:
         kept = state_path(model)
         if kept.exists():
-            state = read_state(kept, identity)
+            state = read_state(kept, identity, Validation)
             say(f"Going on after step {state.step}, {state.seconds:.0f} s")
         elif model.exists():
             raise InputError(
@@ -86,7 +85,7 @@ def train(
         trainer = Trainer(ct, preset, recipe, state, seed=seed, device=place, workers=together)
         failed: list[InputError] = []
 
-        def save(state: TrainingState) -> None:
+        def save(state: TrainingState[Validation]) -> None:
             failed.clear()
             try:
                 write_state(kept, state)
@@ -101,6 +100,14 @@ def train(
     return TrainingResult(model, picture, progress, progress.part < 1)
 
 
+def check_time(budget: Budget) -> None:
+    """InputError for a budget of no time."""
+    if (budget.seconds is not None and not 0 < budget.seconds < np.inf) or (
+        budget.steps is not None and budget.steps <= 0
+    ):
+        raise InputError("time to train", "expected more than none", "Give a positive number of minutes.")
+
+
 def check_model_path(model: Path) -> None:
     """InputError unless `model` can be the file of a network."""
     if model.suffix != MODEL_SUFFIX:
@@ -108,7 +115,9 @@ def check_model_path(model: Path) -> None:
     check_file_for_writing(model)
 
 
-def _metadata(fingerprint: str, preset: Preset, recipe: Recipe, seed: int, state: TrainingState) -> dict[str, object]:
+def _metadata(
+    fingerprint: str, preset: Preset, recipe: Recipe, seed: int, state: TrainingState[Validation]
+) -> dict[str, object]:
     """What a model's file says of its making; nothing of the patient but the CT's fingerprint."""
     from .. import __version__
 
@@ -129,7 +138,7 @@ def _metadata(fingerprint: str, preset: Preset, recipe: Recipe, seed: int, state
 
 
 @contextmanager
-def memory_errors_explained(recipe: Recipe) -> Iterator[None]:
+def memory_errors_explained(batch: int, size: int) -> Iterator[None]:
     """A lack of memory, on whatever device, as an InputError that says what was asked for and what to lower."""
     try:
         yield
@@ -141,7 +150,7 @@ def memory_errors_explained(recipe: Recipe) -> Iterator[None]:
         asked = re.search(r"[\d.]+ ?(?:bytes|KiB|MiB|GiB|TiB)", text)
         raise InputError(
             "memory",
-            f"{recipe.batch} images of {max(recipe.size, recipe.close_up)}² pixels a step need more than there is"
+            f"{batch} images of {size}² pixels a step need more than there is"
             + (f"; the last piece asked for was {asked[0]}" if asked else ""),
             "Close other programs, lower what a step takes (--batch, --size), or use another device (--device).",
         ) from error

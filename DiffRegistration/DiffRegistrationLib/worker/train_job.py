@@ -26,8 +26,8 @@ def run(job: TrainJob, tell: Tell) -> dict[str, Any]:
     with torch_needed():
         from ..training.preset import preset_named
         from ..training.recipe import recipe_named
-        from ..training.trainer import Budget
         from ..training.training_device import training_device
+        from ..training.training_loop import Budget
         from ..training.workflow import check_model_path, train
 
     # All that a person may have mistyped comes before what takes its time.

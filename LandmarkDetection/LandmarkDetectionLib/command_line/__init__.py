@@ -1,0 +1,1 @@
+"""`fluororeg landmarks`: the verbs of the landmark packages."""

@@ -1,0 +1,94 @@
+"""Finds all landmarks in an X-ray: the network's places, brought together by how heads are."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from DiffRegistrationLib.xray.radiograph import Radiograph
+from jaxtyping import Float64
+
+from ..atlas.definitions import skull_landmarks
+from ..network.fusion import PlacedLandmarks, fused
+from ..network.model_file import TrainedDetector
+from ..shape_prior.shape_fit import FittedPlaces, MeasuredPlaces, fitted_places
+from .landmark_detections import LandmarkDetections
+from .network_image import SeenByNetwork, seen_by_network
+
+# What no head is as far from, in standard deviations; and how unsure the network may be of a head at most (mm).
+_LARGEST_MISFIT, _MOST_UNSURE_MM = 2.5, 15.0
+_FEWEST_VISIBLE = 4
+
+
+def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None = None) -> LandmarkDetections:
+    """All landmarks of a head in `radiograph`.
+
+    `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. InputError where
+    too little of the X-ray can be used.
+    """
+    seen = seen_by_network(radiograph, trained.network.form.size, trained.field)
+    placed = placed_by_network(trained, seen)
+    measured = MeasuredPlaces(
+        placed.places[0].double().numpy(),
+        placed.across[0].double().numpy(),
+        placed.depth[0].double().numpy(),
+        seen.field,
+    )
+    fit = fitted_places(trained.shape, measured, depth_mm)
+    return _detections(seen, radiograph, placed.visibility[0].double().numpy(), measured, fit)
+
+
+def placed_by_network(trained: TrainedDetector, seen: SeenByNetwork) -> PlacedLandmarks:
+    """What the network alone says."""
+    attenuation = torch.from_numpy(np.ascontiguousarray(seen.image.attenuation))[None]
+    with torch.no_grad():
+        return fused(trained.network(attenuation, torch.from_numpy(np.ascontiguousarray(seen.image.mask))[None]))
+
+
+def _detections(
+    seen: SeenByNetwork,
+    radiograph: Radiograph,
+    visibility: Float64[np.ndarray, "n"],
+    measured: MeasuredPlaces,
+    fit: FittedPlaces,
+) -> LandmarkDetections:
+    known = np.isfinite(fit.pixels).all(axis=1)
+    places = np.where(known[:, None], fit.pixels, 0.0)
+    D = seen.pixel_derivative(places)
+    pixels = np.where(known[:, None], seen.pixels(places), np.nan)
+    covariance = np.einsum("nij,njk,nlk->nil", D, fit.pixel_covariance, D)
+    turn = seen.camera_from_network
+    points = fit.points @ turn.T
+    depth = float(np.nanmean(points[:, 2]))
+    mm_per_pixel = depth / float(np.sqrt(seen.camera.intrinsic[0, 0] * seen.camera.intrinsic[1, 1]))
+    unsure = mm_per_pixel * float(np.nanmedian(np.sqrt(np.trace(covariance, axis1=1, axis2=2) / 2)))
+    words = ""
+    if fit.misfit > _LARGEST_MISFIT:
+        words = f"the places found are {fit.misfit:.1f} standard deviations from those of any head"
+    elif unsure > _MOST_UNSURE_MM:
+        words = f"half of the landmarks may be off by {unsure:.0f} mm or more"
+    elif np.count_nonzero(visibility > 0.5) < _FEWEST_VISIBLE:
+        words = f"only {np.count_nonzero(visibility > 0.5)} landmarks seem to be in the image"
+    return LandmarkDetections(
+        skull_landmarks().names,
+        pixels,
+        covariance,
+        points,
+        np.einsum("ij,njk,lk->nil", turn, fit.point_covariance, turn),
+        np.where(known, visibility, 0.0),
+        _in_usable_part(radiograph, pixels),
+        np.where(known[:, None], seen.pixels(measured.places[:, :2]), np.nan),
+        measured.across[:, None, None] ** 2 * np.einsum("nij,nkj->nik", D, D),
+        mm_per_pixel,
+        fit.misfit,
+        not words,
+        words,
+    )
+
+
+def _in_usable_part(radiograph: Radiograph, pixels: Float64[np.ndarray, "n 2"]) -> np.ndarray:
+    """Whether pixels (u, v) are usable ones of the image."""
+    at = np.rint(np.nan_to_num(pixels, nan=-1e6)).astype(int)
+    rows, columns = radiograph.camera.size
+    inside = (at[:, 0] >= 0) & (at[:, 0] < columns) & (at[:, 1] >= 0) & (at[:, 1] < rows)
+    clipped = np.clip(at, 0, [columns - 1, rows - 1])
+    return inside & radiograph.mask[clipped[:, 1], clipped[:, 0]]

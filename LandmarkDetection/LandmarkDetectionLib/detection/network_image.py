@@ -1,0 +1,73 @@
+"""An X-ray as the landmark network sees it, and the way back from there to its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from DiffRegistrationLib.pose_network.network_camera import NetworkCamera, NetworkImage
+from DiffRegistrationLib.xray.geometry import PinholeCamera, ScanningSlitCamera
+from DiffRegistrationLib.xray.geometry.pixel_grid import all_pixels
+from DiffRegistrationLib.xray.radiograph import Radiograph
+from jaxtyping import Float64
+
+
+@dataclass(frozen=True, eq=False)
+class SeenByNetwork:
+    """`image` as the network's camera shows it, whose `field` is the image's width over its distance.
+
+    `camera` is the X-ray's own, or the pinhole camera that stands for a scanning one.
+    """
+
+    image: NetworkImage
+    field: float
+    camera: PinholeCamera
+
+    @property
+    def camera_from_network(self) -> Float64[np.ndarray, "3 3"]:
+        """Rotation; both cameras share the source."""
+        return self.camera.camera_from_world[:3, :3] @ self.image.camera_from_world[:3, :3].T
+
+    def pixels(self, places: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
+        """Pixels (u, v) of the X-ray for places in half widths of the network's image."""
+        ways = np.column_stack([places * 0.5 * self.field, np.ones(len(places))]) @ self.camera_from_network.T
+        seen = ways @ self.camera.intrinsic.T
+        return seen[:, :2] / seen[:, 2:]
+
+    def pixel_derivative(self, places: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2 2"]:
+        """How pixels move with places."""
+        step = 1e-4
+        moved = [
+            (self.pixels(places + step * axis) - self.pixels(places - step * axis)) / (2 * step) for axis in np.eye(2)
+        ]
+        return np.stack(moved, axis=-1)
+
+
+def seen_by_network(radiograph: Radiograph, size: int, fields: tuple[float, float]) -> SeenByNetwork:
+    """The usable part of an X-ray, as wide as that is, but within the `fields` that the network knows."""
+    camera = standing_for(radiograph)
+    shown = replace(radiograph, camera=camera)
+    usable = all_pixels(camera.size)[radiograph.mask.ravel()]
+    ends = np.array([usable.min(axis=0) - 0.5, usable.max(axis=0) + 0.5]) if len(usable) else np.zeros((2, 2))
+    focal = np.array([camera.intrinsic[0, 0], camera.intrinsic[1, 1]])
+    # The network's camera looks at the middle of the usable part.
+    first = np.clip(np.floor(ends[0] + 0.5).astype(int), 0, None)
+    last = np.ceil(ends[1] - 0.5).astype(int)
+    cut = shown.cropped(int(first[1]), int(first[0]), (int(last[1] - first[1]) + 1, int(last[0] - first[0]) + 1))
+    field = float(np.clip(((ends[1] - ends[0]) / focal).max(), *fields))
+    return SeenByNetwork(NetworkCamera(size, field).image_of(cut), field, camera)
+
+
+def standing_for(radiograph: Radiograph) -> PinholeCamera:
+    """The X-ray's camera; for a scanning one the pinhole camera that shows the same at the isocentre."""
+    camera = radiograph.camera
+    if isinstance(camera, PinholeCamera):
+        return camera
+    assert isinstance(camera, ScanningSlitCamera)
+    focal = camera.source_object_distance / np.array(camera.pixel_spacing)
+    middle = (camera.size[0] - 1) / 2
+    K = np.array([[focal[1], 0, camera.centre[0]], [0, focal[0], middle], [0, 0, 1.0]])
+    # Its source travels; the one in the middle stands for all.
+    shift = np.eye(4)
+    shift[1, 3] = (camera.centre[1] - middle) * camera.pixel_spacing[0]
+    return PinholeCamera(K, shift @ camera.camera_from_world, camera.size)

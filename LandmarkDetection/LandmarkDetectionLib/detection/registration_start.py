@@ -1,0 +1,58 @@
+"""A start from a network that finds landmarks: those in the X-rays against those of the CT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from DiffRegistrationLib.registration.landmark_start import CTLandmarks, SeenLandmarks, start_from_landmarks
+from DiffRegistrationLib.registration.starts import Start
+from DiffRegistrationLib.xray.ct import CT
+from DiffRegistrationLib.xray.radiograph import Radiograph
+
+from ..atlas.head import template_head
+from ..atlas.landmark_files import read_landmarks
+from ..atlas.landmark_set import LandmarkSet
+from ..atlas.transfer import transferred
+from ..network.model_file import TrainedDetector, read_detector
+from .detector import detect
+
+
+def detected_landmarks_start(
+    model: Path, landmarks: Path | None = None
+) -> Callable[[CT, Sequence[Radiograph]], Start]:
+    """The start that the network in `model` gives, once CT and X-rays are read.
+
+    The CT's landmarks are those in the file `landmarks`, or those that a patient's network was trained with, or else
+    carried over from the template, which takes a while. InputError for files that cannot be used.
+    """
+    trained = read_detector(model)
+    given = None if landmarks is None else read_landmarks(landmarks)
+
+    def start(ct: CT, radiographs: Sequence[Radiograph]) -> Start:
+        trained.check_knows(ct, model)
+        there = given or trained.landmarks or transferred(template_head(), ct).landmarks
+        return _start(trained, there, ct, radiographs)
+
+    return start
+
+
+def _start(trained: TrainedDetector, there: LandmarkSet, ct: CT, radiographs: Sequence[Radiograph]) -> Start:
+    usable = there.is_known & there.is_in_ct
+    names = tuple(name for name, use in zip(there.names, usable, strict=True) if use)
+    known = CTLandmarks(names, there.points[usable], there.uncertainty_mm[usable])
+    views = [detect(trained, radiograph) for radiograph in radiographs]
+    # Where no view is sure, what they say may still be right: the solver's verdict will tell.
+    none_is = not any(found.is_sure for found in views)
+    # What the network itself says: places that the shape of heads brought together err together.
+    seen = [
+        SeenLandmarks(
+            found.names,
+            found.network_pixels,
+            found.network_covariance,
+            found.visibility if found.is_sure or none_is else 0 * found.visibility,
+        )
+        for found in views
+    ]
+    cameras = [radiograph.camera for radiograph in radiographs]
+    return start_from_landmarks(known, seen, ct, cameras)

@@ -1,0 +1,50 @@
+"""A network judged on many simulated X-rays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..atlas.head import Head, phantom_head, template_head
+from ..detection.detector import detect
+from ..network.model_file import TrainedDetector
+from ..population.view_ranges import ViewRanges
+from .figures import CaseErrors, case_errors, figures
+from .simulated_cases import HeadOfCase, simulated_case, unseen_heads
+
+# Heads of the evaluation come from other numbers than those of training, half of them from computed heads that no
+# training begins from.
+_SEED = 77_003
+_VARIANTS, _PHANTOM_MM = (11, 12, 13), 1.25
+
+
+def heads_never_trained_on() -> HeadOfCase:
+    """A new head for each case: deformed from the template, or from computed heads of other variants."""
+    template = template_head()
+    variants = [phantom_head(_PHANTOM_MM, variant) for variant in _VARIANTS]
+    mixed = [head for variant in variants for head in (template, variant)]
+    return unseen_heads(mixed, _SEED)
+
+
+def evaluated(
+    trained: TrainedDetector,
+    head_of: HeadOfCase,
+    ranges: ViewRanges,
+    count: int,
+    tell: Callable[[int], None] = lambda done: None,
+) -> dict[str, Any]:
+    """Figures of `trained` on `count` simulated X-rays (see `figures`)."""
+    cases: list[CaseErrors] = []
+    names: tuple[str, ...] = ()
+    for number in range(count):
+        head: Head = head_of(number)
+        case = simulated_case(head, ranges, _SEED, number)
+        began = time.perf_counter()
+        found = detect(trained, case.radiograph)
+        seconds = time.perf_counter() - began
+        names = found.names
+        with_depth = detect(trained, case.radiograph, depth_mm=case.depth_mm)
+        cases.append(case_errors(case, found, with_depth, seconds))
+        tell(number + 1)
+    return figures(names, cases)

@@ -1,0 +1,49 @@
+"""One place for each landmark from the two that the network gives: by how sure each is, and whether it is seen."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+
+from .heat_map import peaks
+from .landmark_network import NetworkAnswer
+
+# A peak is known to no better than this part of a cell.
+_FINEST_CELL = 0.12
+# A standard deviation for the mean absolute error of a Laplace distribution.
+_DEVIATION = 2.0**0.5
+
+
+class PlacedLandmarks(NamedTuple):
+    """Places as in `NetworkAnswer` with standard deviations (in the image along x and y, and in depth), and the
+    probability of lying in the usable part of the image.
+    """
+
+    places: Float[torch.Tensor, "batch landmarks 3"]
+    across: Float[torch.Tensor, "batch landmarks"]
+    depth: Float[torch.Tensor, "batch landmarks"]
+    visibility: Float[torch.Tensor, "batch landmarks"]
+
+
+def regressed(answer: NetworkAnswer) -> PlacedLandmarks:
+    """What the look at the whole image says, for the likeliest aspect."""
+    places, log_error = answer.of_aspect(answer.aspect.argmax(1))
+    deviation = _DEVIATION * log_error.exp()
+    return PlacedLandmarks(places, deviation[..., 0], deviation[..., 1], torch.sigmoid(answer.visibility))
+
+
+def fused(answer: NetworkAnswer) -> PlacedLandmarks:
+    """Means of both weighted by their precision; a peak counts as much as its landmark is likely to be seen."""
+    whole = regressed(answer)
+    peak, spread = peaks(answer.heat)
+    finest = _FINEST_CELL * 2 / answer.heat.shape[-1]
+    # The blob that a map was trained to show stays in its spread: no map is taken for surer than that.
+    by_map = whole.visibility / (spread.square() + finest**2)
+    by_whole = whole.across.square().reciprocal()
+    total = by_map + by_whole
+    place = (by_map[..., None] * peak + by_whole[..., None] * whole.places[..., :2]) / total[..., None]
+    return PlacedLandmarks(
+        torch.cat([place, whole.places[..., 2:]], dim=-1), total.rsqrt(), whole.depth, whole.visibility
+    )

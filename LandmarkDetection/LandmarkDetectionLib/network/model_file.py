@@ -1,0 +1,149 @@
+"""The file of a landmark network: weights and shape that load as mere numbers, and what they belong to as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
+from DiffRegistrationLib.pose_network.model_file import read_tensors, write_tensors
+from DiffRegistrationLib.xray.ct import CT
+from DiffRegistrationLib.xray.errors import InputError
+
+from ..atlas.definitions import skull_landmarks
+from ..atlas.landmark_set import LandmarkSet, LandmarkStatus
+from ..shape_prior.landmark_shape import LandmarkShape
+from .landmark_network import LandmarkNetwork, NetworkForm
+
+FORMAT = "fluororeg landmark network 1"
+_AGAIN = "Train it again with fluororeg landmarks train."
+_LARGEST, _MOST_ASPECTS = 1024, 64
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedDetector:
+    """A network, how its heads' landmarks lie together, and what is known of both.
+
+    `landmarks` are those of the patient's CT; a population's network has none.
+    `metadata` holds the definitions' fingerprint, the views (with `field`, their least and largest width over
+    source-detector distance), and for one patient's network the CT's fingerprint.
+    """
+
+    network: LandmarkNetwork
+    shape: LandmarkShape
+    landmarks: LandmarkSet | None
+    metadata: Mapping[str, Any]
+
+    @property
+    def field(self) -> tuple[float, float]:
+        """Least and largest field that was trained on."""
+        low, high = self.metadata["views"]["field"]
+        return float(low), float(high)
+
+    @property
+    def is_of_patient(self) -> bool:
+        """Whether it knows one patient's head alone."""
+        return self.metadata["ct_fingerprint"] is not None
+
+    def check_knows(self, ct: CT, path: object) -> None:
+        """InputError where it was trained on another patient's CT; a population's network knows all."""
+        trained, given = self.metadata["ct_fingerprint"], ct_fingerprint(ct)
+        if trained is not None and trained != given:
+            raise InputError(
+                path,
+                f"was trained on another CT: {trained}, this one is {given}",
+                "Give the CT that it was trained on, unchanged, or a network of a population.",
+            )
+
+
+def write_detector(
+    path: Path,
+    network: LandmarkNetwork,
+    shape: LandmarkShape,
+    landmarks: LandmarkSet | None,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write them, whole or not at all."""
+    content = {
+        "format": FORMAT,
+        "definitions": skull_landmarks().fingerprint,
+        "form": asdict(network.form),
+        **metadata,
+    }
+    write_tensors(
+        path,
+        {
+            "metadata": json.dumps(content),
+            "weights": {name: value.detach().cpu().clone() for name, value in network.state_dict().items()},
+            "shape": {name: torch.from_numpy(np.array(value)) for name, value in shape.__dict__.items()},
+            "landmarks": {} if landmarks is None else _as_tensors(landmarks),
+        },
+    )
+
+
+def is_detector(path: Path) -> bool:
+    """Whether this file is of a landmark network, rather than of another one. InputError for what is no network."""
+    try:
+        return bool(json.loads(read_tensors(path)["metadata"])["format"] == FORMAT)
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def read_detector(path: Path) -> TrainedDetector:
+    """The network in `path`, ready for use on the CPU.
+
+    InputError for a damaged file, one of another program, and a network of other landmark definitions.
+    """
+    content = read_tensors(path)
+    try:
+        metadata = json.loads(content["metadata"])
+        if metadata["format"] != FORMAT:
+            raise InputError(path, f"is of another format: {metadata['format']}", _AGAIN)
+        known = skull_landmarks()
+        if metadata["definitions"] != known.fingerprint:
+            raise InputError(
+                path,
+                f"was trained on other landmark definitions: {metadata['definitions']}, these are {known.fingerprint}",
+                _AGAIN,
+            )
+        form = NetworkForm(**{name: int(value) for name, value in metadata["form"].items()})
+        if not (
+            0 < form.size <= _LARGEST and 0 < form.aspects <= _MOST_ASPECTS and form.landmarks == len(known.names)
+        ):
+            raise ValueError(f"a network of form {form}")
+        network = LandmarkNetwork(form, torch.zeros(form.aspects, form.landmarks, 3))
+        network.load_state_dict(content["weights"])
+        shape = LandmarkShape(**{name: value.numpy() for name, value in content["shape"].items()})
+        if shape.mean.shape != (form.landmarks, 3) or shape.modes.shape[1:] != (form.landmarks, 3):
+            raise ValueError(f"a shape of {shape.mean.shape}")
+        landmarks = _landmarks(content["landmarks"])
+        if (metadata["ct_fingerprint"] is None) != (landmarks is None):
+            raise ValueError("landmarks without a CT")
+        _ = float(metadata["views"]["field"][1])
+    except InputError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(path, "lacks a part of a network, or holds one that does not fit", _AGAIN) from error
+    network.eval()
+    return TrainedDetector(network, shape, landmarks, metadata)
+
+
+def _as_tensors(landmarks: LandmarkSet) -> dict[str, Any]:
+    return {
+        "points": torch.from_numpy(np.array(landmarks.points)),
+        "uncertainty_mm": torch.from_numpy(np.array(landmarks.uncertainty_mm)),
+        "status": [status.value for status in landmarks.status],
+    }
+
+
+def _landmarks(content: Mapping[str, Any]) -> LandmarkSet | None:
+    if not content:
+        return None
+    status = tuple(LandmarkStatus(value) for value in content["status"])
+    points, uncertainty = (content[name].numpy() for name in ("points", "uncertainty_mm"))
+    return LandmarkSet(skull_landmarks().names, points, uncertainty, status)

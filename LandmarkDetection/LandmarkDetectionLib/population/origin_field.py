@@ -1,0 +1,76 @@
+"""Where every place of a deformed head comes from: a pull-back on a coarse grid, linear between its nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+from scipy.ndimage import map_coordinates
+
+from .pull_backs import PullBack
+
+_ROUNDS = 40
+_DIFFERENCE = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class OriginField:
+    """`origin` (mm, its own frame) of the places `first` + `step` · (i, j, k), mm along the axes of a grid."""
+
+    origin: Float64[np.ndarray, "k j i 3"]
+    first: Float64[np.ndarray, "3"]
+    step: float
+
+    @classmethod
+    def sampled(
+        cls, pull_back: PullBack, low: Float64[np.ndarray, "3"], high: Float64[np.ndarray, "3"], step: float
+    ) -> OriginField:
+        """That of `pull_back` over a box."""
+        x, y, z = (a + step * np.arange(int(np.ceil((b - a) / step)) + 1) for a, b in zip(low, high, strict=True))
+        nodes = np.stack(np.meshgrid(z, y, x, indexing="ij")[::-1], axis=-1)
+        return cls(pull_back(nodes.reshape(-1, 3)).reshape(nodes.shape), np.asarray(low), step)
+
+    def part(self, begin: np.ndarray, end: np.ndarray) -> OriginField:
+        """The nodes from `begin` to before `end` (k, j, i)."""
+        chosen = tuple(slice(int(a), int(b)) for a, b in zip(begin, end, strict=True))
+        return OriginField(self.origin[chosen], self.first + self.step * np.asarray(begin)[::-1], self.step)
+
+    def at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
+        """Origins (mm) of points (mm)."""
+        place = ((points - self.first) / self.step).T[::-1]
+        return np.column_stack(
+            [map_coordinates(self.origin[..., axis], place, order=1, mode="nearest") for axis in range(3)]
+        )
+
+    def inverse_at(
+        self, origins: Float64[np.ndarray, "n 3"], near: Float64[np.ndarray, "n 3"]
+    ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n"]]:
+        """The points (mm) that come from `origins` (mm), sought from those `near`, and by how much theirs are off."""
+        points = near
+        best, least = points.copy(), np.full(len(points), np.inf)
+        for _ in range(_ROUNDS):
+            missing = origins - self.at(points)
+            off = np.linalg.norm(missing, axis=1)
+            best[off < least], least = points[off < least], np.minimum(off, least)
+            if least.max(initial=0) < 1e-6:
+                break
+            points = points + np.linalg.solve(self._slope_at(points), missing[..., None])[..., 0]
+        return best, least
+
+    def _slope_at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
+        steps = _DIFFERENCE * self.step * np.eye(3)
+        moved = [self.at(points + step) - self.at(points - step) for step in steps]
+        return np.stack(moved, axis=2) / (2 * _DIFFERENCE * self.step)
+
+    @property
+    def least_growth(self) -> float:
+        """Smallest ratio of a small volume's origin to itself, over all nodes: where it is 0 or less, space folds."""
+        inner = self.origin[1:-1, 1:-1, 1:-1]
+        after = (self.origin[2:, 1:-1, 1:-1], self.origin[1:-1, 2:, 1:-1], self.origin[1:-1, 1:-1, 2:])
+        before = (self.origin[:-2, 1:-1, 1:-1], self.origin[1:-1, :-2, 1:-1], self.origin[1:-1, 1:-1, :-2])
+        sides = [[(one - inner) / self.step for one in after], [(inner - one) / self.step for one in before]]
+        growths = [np.einsum("...i,...i", a, np.cross(b, c)) for a, b, c in sides]
+        # The two frames may be of different hands.
+        hand = np.sign(np.median(growths[0]))
+        return min(float((hand * growth).min()) for growth in growths)

@@ -1,0 +1,1 @@
+"""How landmarks of heads lie together: what is hidden follows what is seen."""

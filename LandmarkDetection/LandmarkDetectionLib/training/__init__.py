@@ -1,0 +1,1 @@
+"""Training of landmark networks, for a population of heads or for one patient."""

@@ -1,0 +1,149 @@
+"""A landmark network in the making: its views, its loss, its steps of Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from DiffRegistrationLib.training.training_device import autocast
+from DiffRegistrationLib.training.training_loop import Budget, Progress, pace, train_within
+from DiffRegistrationLib.training.training_state import TrainingState
+from DiffRegistrationLib.training.workers import Workers
+from DiffRegistrationLib.xray.geometry import rigid
+from jaxtyping import Float
+from torch import nn
+
+from ..network.landmark_network import LandmarkNetwork, NetworkForm
+from ..population.drawn_views import drawn_view
+from ..population.view_ranges import ViewRanges
+from .aspects import ASPECTS, aspect_of
+from .losses import landmark_loss
+from .training_heads import TrainingHeads
+from .training_views import TrainingViews, projected_places
+from .validation import LandmarkValidation, validated
+
+VALIDATION_IMAGES = 192
+# Streams of heads and views that never meet: to learn from, and to be judged by.
+TO_JUDGE_BY = 1_000_003
+# The network that is kept averages over about so many steps: one can stop at any time.
+_AVERAGED_STEPS = 100
+_LONGEST_GRADIENT = 10.0
+# Until this part of the training looks grow from plain to all that there are.
+_PLAIN_UNTIL = 0.3
+_WARM_UP = 0.03
+_MEAN_OF = 400
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Images of `size`² pixels, `batch` of them a step of Adam at most as long as `learning_rate`."""
+
+    size: int = 96
+    batch: int = 32
+    learning_rate: float = 2.5e-3
+
+
+class LandmarkTrainer:
+    """A network for `heads` seen in `ranges`; `state` is where it stands, from the beginning or from a file.
+
+    `unseen` are heads to be judged by. Same arguments, same network.
+    """
+
+    def __init__(
+        self,
+        heads: TrainingHeads,
+        unseen: TrainingHeads,
+        ranges: ViewRanges,
+        recipe: Recipe,
+        state: TrainingState[LandmarkValidation],
+        *,
+        seed: int = 0,
+        device: torch.device | None = None,
+        workers: Workers | None = None,
+    ) -> None:
+        self.device, self.workers, self.state = device or torch.device("cpu"), workers or Workers(), state
+        self._recipe = recipe
+        self._part = self.workers.share(recipe.batch)
+        torch.manual_seed(seed)
+        mean = mean_places(heads, ranges)
+        form = NetworkForm(recipe.size, mean.shape[1], ASPECTS)
+        self.networks, self.averaged = (LandmarkNetwork(form, mean).to(self.device) for _ in range(2))
+        self.averaged.load_state_dict(self.networks.state_dict())
+        self._optimiser = torch.optim.Adam(
+            self.networks.parameters(), lr=recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
+        )
+        self._views = TrainingViews(heads, ranges, recipe.size, seed=seed, device=self.device)
+        to_judge_by = TrainingViews(unseen, ranges, recipe.size, seed=seed + TO_JUDGE_BY, device=self.device)
+        self._judged_by = to_judge_by.batch(0, VALIDATION_IMAGES)
+        if state.step:
+            self.networks.load_state_dict(state.weights)
+            self.averaged.load_state_dict(state.averaged)
+            self._optimiser.load_state_dict(dict(state.optimiser))
+
+    @property
+    def batch(self) -> int:
+        """Images of a step."""
+        return self._recipe.batch
+
+    def train(
+        self,
+        budget: Budget,
+        *,
+        save: Callable[[TrainingState[LandmarkValidation]], None] = lambda _: None,
+        tell: Callable[[Progress[LandmarkValidation]], None] = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> Progress[LandmarkValidation]:
+        """As `train_within`."""
+        return train_within(self, budget, save=save, tell=tell, stopped=stopped)
+
+    def step(self, networks: nn.Module, part: float) -> float:
+        """One step of Adam through `networks`, which every process has; the loss of this process's share."""
+        ease = max(0.0, 1 - part / _PLAIN_UNTIL)
+        batch = self._views.batch(self.state.step, self._recipe.batch, self._part, ease)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._recipe.learning_rate * pace(part, _WARM_UP)
+        self._optimiser.zero_grad(set_to_none=True)
+        with autocast(self.device):
+            answer = networks(batch.attenuation, batch.mask)
+        loss = landmark_loss(answer, batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.networks.parameters(), _LONGEST_GRADIENT)
+        self._optimiser.step()
+        self.state.step += 1
+        self._average()
+        return float(loss.detach())
+
+    def _average(self) -> None:
+        step = self.state.step
+        keep = min(1 - 1 / _AVERAGED_STEPS, step / (step + 10))
+        with torch.no_grad():
+            for kept, now in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
+                kept.lerp_(now, 1 - keep)
+
+    def validated(self) -> LandmarkValidation:
+        """Errors of the averaged network on heads and views that it never learns from."""
+        return validated(self.averaged, self._judged_by)
+
+    def kept(self) -> TrainingState[LandmarkValidation]:
+        """The state to go on from."""
+        self.state.weights = self.networks.state_dict()
+        self.state.averaged = self.averaged.state_dict()
+        self.state.optimiser = self._optimiser.state_dict()
+        return self.state
+
+
+def mean_places(heads: TrainingHeads, ranges: ViewRanges) -> Float[torch.Tensor, "aspects n 3"]:
+    """Mean places of the first head's landmarks for each aspect, over views that `ranges` draw."""
+    head = heads.of_view(0)
+    random = np.random.default_rng([*b"mean places"])
+    sums = np.zeros((ASPECTS, len(head.points), 3))
+    counts = np.zeros(ASPECTS)
+    for _ in range(_MEAN_OF):
+        _, pose, field = drawn_view(ranges, head.points[head.known], head.axes, random)
+        places = projected_places(rigid.transform_points(pose, head.points), head.middle_at(pose), field)
+        aspect = aspect_of(head.axes.T @ pose[2, :3])
+        sums[aspect] += np.where(head.known[:, None], places, 0)
+        counts[aspect] += 1
+    return torch.from_numpy(sums / np.maximum(counts, 1)[:, None, None])

@@ -1,0 +1,148 @@
+"""Views of heads to learn from, with where their landmarks are; by step: same heads, ranges and seed, same views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from DiffRegistrationLib.pose_network.network_camera import NetworkCamera
+from DiffRegistrationLib.training.domain_randomisation import DomainRandomisation, Looks
+from DiffRegistrationLib.training.ranges import drawn
+from DiffRegistrationLib.training.training_volumes import ENERGIES_KEV
+from DiffRegistrationLib.xray.simulator.ranges import TRAINING
+from jaxtyping import Bool, Float, Float64, Int
+
+from ..population.drawn_views import drawn_view
+from ..population.view_ranges import ViewRanges
+from .aspects import aspect_of
+from .training_heads import TrainingHeads
+from .wide_view import WideView, cut, turned_toward, wide_view
+
+# Views that are kept, at 87 kB each; of a step's images so many are of new ones.
+_REMEMBERED = 4096
+_NEW_PART = 0.125
+
+
+@dataclass(frozen=True, eq=False)
+class ViewLabels:
+    """Where a view's landmarks are.
+
+    `places` are in half widths of the image: x right and y down from its middle, z away from the source relative to
+    the landmarks' mean depth. `scale_mm` is half the image's width at that depth, `depth_mm` the depth itself.
+    """
+
+    places: Float64[np.ndarray, "n 3"]
+    known: Bool[np.ndarray, "n"]
+    aspect: int
+    scale_mm: float
+    depth_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkBatch:
+    """Images as the network gets them, and the labels behind them; `visible` landmarks lie in the open field."""
+
+    attenuation: Float[torch.Tensor, "batch size size"]
+    mask: Bool[torch.Tensor, "batch size size"]
+    places: Float[torch.Tensor, "batch n 3"]
+    known: Bool[torch.Tensor, "batch n"]
+    visible: Bool[torch.Tensor, "batch n"]
+    aspect: Int[torch.Tensor, "batch"]
+    scale_mm: Float[torch.Tensor, "batch"]
+    depth_mm: Float[torch.Tensor, "batch"]
+
+    def part(self, which: slice) -> LandmarkBatch:
+        """Some of the images."""
+        return LandmarkBatch(**{name: value[which] for name, value in self.__dict__.items()})
+
+
+class TrainingViews:
+    """X-rays of `heads` from `ranges`, of `size`² pixels, in looks of the simulator's training ranges."""
+
+    def __init__(
+        self, heads: TrainingHeads, ranges: ViewRanges, size: int, *, seed: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self._heads, self._ranges, self._size, self._seed = heads, ranges, size, seed
+        self._device = torch.device(device)
+        # Looks are told in parts of the field, whatever its width; blurs in mm at the middle of the fields.
+        field = float(np.mean(ranges.field))
+        self._looks = DomainRandomisation(NetworkCamera(size, field), field, self._device)
+        self._memory: dict[int, WideView] = {}
+
+    def batch(self, step: int, count: int, part: slice = slice(None), ease: float = 0.0) -> LandmarkBatch:
+        """Of the `count` images of this step those in `part`; `ease` as in `DomainRandomisation.drawn`.
+
+        A part of the views is new; the others have been seen within the last `_REMEMBERED`, and are cut anew, in
+        other looks.
+        """
+        random = np.random.default_rng([self._seed, step, 1])
+        new = max(1, round(_NEW_PART * count))
+        known = (step + 1) * new
+        old = random.integers(max(0, known - _REMEMBERED), known, size=count - new)
+        numbers = np.concatenate([np.arange(step * new, known), old])[:count]
+        looks = self._looks.drawn(numbers % len(ENERGIES_KEV), random, ease).part(part)
+        cuts = [self._cut_drawn(random) for _ in numbers][part]
+        views = [self.view(int(number)) for number in numbers[part]]
+        while len(self._memory) > 2 * _REMEMBERED:
+            del self._memory[next(iter(self._memory))]
+        return self._exposed(views, cuts, looks)
+
+    def view(self, number: int) -> WideView:
+        """The view of this number, rendered unless it is still in memory."""
+        if number not in self._memory:
+            random = np.random.default_rng([self._seed, number])
+            head = self._heads.of_view(number)
+            _, pose, _ = drawn_view(self._ranges, head.points[head.known], head.axes, random)
+            iodine = float(drawn(TRAINING.iodine_mg_per_ml, 1, random)[0])
+            if random.uniform() >= self._ranges.contrast_share:
+                iodine = 0.0
+            self._memory[number] = wide_view(head, pose, number % len(ENERGIES_KEV), iodine)
+        return self._memory[number]
+
+    def _cut_drawn(self, random: np.random.Generator) -> tuple[Float64[np.ndarray, "3 3"], float]:
+        """image_from_wide and the field of an image, placed as the ranges place heads in images."""
+        family, pose, field = self._ranges.drawn_of_family(random)
+        roll = np.radians(random.uniform(*self._ranges.families[family].poses.roll_deg))
+        return turned_toward(pose[:3, 3], float(roll)), field
+
+    def _exposed(
+        self, views: list[WideView], cuts: list[tuple[Float64[np.ndarray, "3 3"], float]], looks: Looks
+    ) -> LandmarkBatch:
+        turns = np.stack([turn for turn, _ in cuts])
+        fields = np.array([field for _, field in cuts])
+        wide = torch.from_numpy(np.stack([view.integrals for view in views]).astype(np.float32))
+        integrals, there = cut(wide.to(self._device), turns, fields, self._size)
+        labels = [labels_of(view, turn, field) for view, (turn, field) in zip(views, cuts, strict=True)]
+        still = np.tile(np.eye(3), (len(views), 1, 1))
+        attenuation, mask = self._looks.apply(integrals, looks, still)
+        known = torch.from_numpy(np.stack([one.known for one in labels]))
+        places = torch.from_numpy(np.stack([one.places for one in labels])).float()
+        places = torch.where(known[..., None], places, 0)
+        in_field = torch.from_numpy(self._looks.is_open(looks, places[..., :2].numpy()))
+        return LandmarkBatch(
+            attenuation,
+            mask & there,
+            places.to(self._device),
+            known.to(self._device),
+            (known & in_field).to(self._device),
+            torch.tensor([one.aspect for one in labels], device=self._device),
+            torch.tensor([one.scale_mm for one in labels], dtype=torch.float32, device=self._device),
+            torch.tensor([one.depth_mm for one in labels], dtype=torch.float32, device=self._device),
+        )
+
+
+def labels_of(view: WideView, turn: Float64[np.ndarray, "3 3"], field: float) -> ViewLabels:
+    """Where the landmarks of a view are in the image that a camera turned by image_from_wide cuts of it."""
+    middle = turn @ view.middle
+    places = projected_places(view.points @ turn.T, middle, field)
+    return ViewLabels(places, view.known, aspect_of(view.beam), float(0.5 * field * middle[2]), float(middle[2]))
+
+
+def projected_places(
+    points: Float64[np.ndarray, "n 3"], middle: Float64[np.ndarray, "3"], field: float
+) -> Float64[np.ndarray, "n 3"]:
+    """Places, as `ViewLabels` has them, of points before the camera (mm) of a head with this `middle`."""
+    # Beside the source a landmark has no place in the image; none is ever so near.
+    z = np.maximum(points[:, 2:], 0.1 * middle[2])
+    return np.hstack([2 * points[:, :2] / (field * z), 2 * (points[:, 2:] - middle[2]) / (field * middle[2])])

@@ -1,0 +1,81 @@
+"""How far off a network is on heads and views that it never learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+
+from ..network.fusion import PlacedLandmarks, fused
+from ..network.landmark_network import LandmarkNetwork, NetworkAnswer
+from .training_views import LandmarkBatch
+
+_AT_ONCE = 64
+WITHIN_MM = 10.0
+
+
+@dataclass(frozen=True)
+class LandmarkValidation:
+    """Over all landmarks of all validation images: mean distances (mm at the head's depth) in the image of those
+    that are seen and of those that are not, parts within 10 mm in the image and in space.
+
+    In space a landmark is placed at its depth relative to the landmarks' mean, whose true depth is given: what one
+    image shows of the depth of an unknown head is its size, and heads differ.
+    """
+
+    seen_mm: float
+    hidden_mm: float
+    within_2d: float
+    within_3d: float
+    aspect: float
+
+
+def answered(network: LandmarkNetwork, images: LandmarkBatch) -> NetworkAnswer:
+    """What the network says of all images."""
+    was = network.training
+    network.eval()
+    with torch.no_grad():
+        parts = [
+            network(images.attenuation[first : first + _AT_ONCE], images.mask[first : first + _AT_ONCE])
+            for first in range(0, len(images.attenuation), _AT_ONCE)
+        ]
+    network.train(was)
+    return NetworkAnswer(*(torch.cat(values) for values in zip(*parts, strict=True)))
+
+
+def distances(
+    found: PlacedLandmarks, images: LandmarkBatch
+) -> tuple[Float[torch.Tensor, "batch n"], Float[torch.Tensor, "batch n"]]:
+    """Distances of found from true landmarks in mm at the head's depth: in the image, and in space."""
+    scale = images.scale_mm[:, None]
+    in_image = scale * (found.places[..., :2] - images.places[..., :2]).norm(dim=-1)
+    # On the ray through the place, at the depth that is said: rays spread with depth.
+    part = scale / images.depth_mm[:, None]
+    true = _in_space(images.places, part)
+    return in_image, scale * (_in_space(found.places, part) - true).norm(dim=-1)
+
+
+def _in_space(
+    places: Float[torch.Tensor, "batch n 3"], part: Float[torch.Tensor, "batch 1"]
+) -> Float[torch.Tensor, "batch n 3"]:
+    z = places[..., 2]
+    return torch.cat([places[..., :2] * (1 + z * part)[..., None], z[..., None]], dim=-1)
+
+
+def validated(network: LandmarkNetwork, images: LandmarkBatch) -> LandmarkValidation:
+    """Figures of `network` on `images`."""
+    answer = answered(network, images)
+    in_image, in_space = distances(fused(answer), images)
+
+    def mean(values: torch.Tensor, where: Bool[torch.Tensor, "batch n"]) -> float:
+        return float(values[where].float().mean()) if where.any() else 0.0
+
+    known, seen = images.known, images.visible
+    return LandmarkValidation(
+        mean(in_image, seen),
+        mean(in_image, known & ~seen),
+        mean((in_image < WITHIN_MM).float(), known),
+        mean((in_space < WITHIN_MM).float(), known),
+        float((answer.aspect.argmax(1) == images.aspect).float().mean()),
+    )

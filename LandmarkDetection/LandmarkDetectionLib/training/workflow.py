@@ -1,0 +1,167 @@
+"""A training of landmark networks from heads to a file: what the command, the Slicer logic and scripts all call."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from DiffRegistrationLib import __version__
+from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
+from DiffRegistrationLib.training.training_device import training_device
+from DiffRegistrationLib.training.training_loop import Budget, Progress
+from DiffRegistrationLib.training.training_state import TrainingState, read_state, state_path, write_state
+from DiffRegistrationLib.training.workers import workers
+from DiffRegistrationLib.training.workflow import check_model_path, check_time, memory_errors_explained
+from DiffRegistrationLib.xray.errors import InputError
+
+from ..atlas.definitions import skull_landmarks
+from ..atlas.head import Head
+from ..network.model_file import write_detector
+from ..population.view_ranges import ViewRanges
+from ..shape_prior.landmark_shape import patient_shape, population_shape
+from .trainer import LandmarkTrainer, Recipe
+from .training_heads import TrainingHeads
+from .validation import LandmarkValidation
+from .view_sheet import write_view_sheet
+
+# Landmarks that a training asks for at least.
+_FEWEST_LANDMARKS = 8
+# A pixel of the network at the head, at usual distances; a population's heads are no finer than this.
+_USUAL_DISTANCE_MM, _POPULATION_VOXEL_MM = 750.0, 2.0
+# Heads that a population is judged by come from numbers that training never reaches.
+_UNSEEN = 900_001
+
+
+@dataclass(frozen=True)
+class LandmarkTrainingResult:
+    """What came out: the network's file, the picture of the views, and where the training ended."""
+
+    model: Path
+    views: Path
+    progress: Progress[LandmarkValidation]
+    stopped: bool
+
+
+def train_landmarks(
+    heads: Sequence[Head],
+    model: Path,
+    *,
+    is_population: bool,
+    views: ViewRanges,
+    budget: Budget,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    tell: Callable[[Progress[LandmarkValidation]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> LandmarkTrainingResult:
+    """Train a network that finds landmarks, for the one patient in `heads` or for a population made from them.
+
+    Written are `model`, a picture of the views as MODEL.views.png, and beside the model what is needed to go on. A
+    file that exists is gone on with if it is of the same heads, views, recipe and seed, else InputError; as for a
+    budget of no time, heads with too few landmarks and a lack of memory.
+    """
+    recipe = recipe or Recipe()
+    check_time(budget)
+    check_model_path(model)
+    names = skull_landmarks().names
+    heads = [Head(head.name, head.ct, head.landmarks.named(names)) for head in heads]
+    if not is_population and len(heads) != 1:
+        raise InputError("heads", f"{len(heads)} were given for one patient's network", "Give one, or a population.")
+    for head in heads:
+        count = int((head.landmarks.is_known & head.landmarks.is_in_ct).sum())
+        if count < _FEWEST_LANDMARKS:
+            raise InputError(
+                head.name,
+                f"{count} of its landmarks are known, at least {_FEWEST_LANDMARKS} are needed",
+                "Carry a template's over with fluororeg landmarks transfer.",
+            )
+    fingerprint = None if is_population else ct_fingerprint(heads[0].ct)
+    identity = _identity(heads, is_population, views, recipe, seed)
+    place = training_device(device)
+    with memory_errors_explained(recipe.batch, recipe.size), workers(place) as together:
+        kept = state_path(model)
+        if kept.exists():
+            state = read_state(kept, identity, LandmarkValidation)
+            say(f"Going on after step {state.step}, {state.seconds:.0f} s")
+        elif model.exists():
+            raise InputError(
+                model, "exists, but what is needed to go on with it does not", "Give another --out, or delete it."
+            )
+        else:
+            state = TrainingState[LandmarkValidation](identity)
+        say("Learning how landmarks lie together…")
+        shape = population_shape(heads, seed) if is_population else patient_shape(heads[0])
+        known = None if is_population else heads[0].landmarks
+        footprint = _USUAL_DISTANCE_MM * float(np.mean(views.field)) / recipe.size
+        voxel = max(footprint, _POPULATION_VOXEL_MM) if is_population else footprint
+        learnt_from, judged_by = (
+            TrainingHeads(heads, is_population, voxel, first) for first in (seed, seed + _UNSEEN)
+        )
+        picture = model.with_suffix(".views.png")
+        if together.is_first:
+            write_view_sheet(picture, learnt_from, views)
+            say(f"Views that are trained on: {picture}")
+        trainer = LandmarkTrainer(
+            learnt_from, judged_by, views, recipe, state, seed=seed, device=place, workers=together
+        )
+        failed: list[InputError] = []
+
+        def save(state: TrainingState[LandmarkValidation]) -> None:
+            failed.clear()
+            try:
+                write_state(kept, state)
+                about = _metadata(fingerprint, views, recipe, seed, state)
+                write_detector(model, trainer.averaged, shape, known, about)
+            except InputError as error:
+                failed.append(error)
+                say(f"Not saved, will try again: {error}")
+
+        progress = trainer.train(budget, save=save, tell=tell, stopped=stopped)
+    if failed:
+        raise failed[0]
+    return LandmarkTrainingResult(model, picture, progress, progress.part < 1)
+
+
+def _identity(
+    heads: Sequence[Head], is_population: bool, views: ViewRanges, recipe: Recipe, seed: int
+) -> Mapping[str, Any]:
+    """What makes two trainings the same."""
+    return {
+        "heads": [[ct_fingerprint(head.ct), np.nan_to_num(head.landmarks.points).round(3).tolist()] for head in heads],
+        "population": is_population,
+        "definitions": skull_landmarks().fingerprint,
+        "views": dict(views.content),
+        "recipe": asdict(recipe),
+        "seed": seed,
+    }
+
+
+def _metadata(
+    fingerprint: str | None,
+    views: ViewRanges,
+    recipe: Recipe,
+    seed: int,
+    state: TrainingState[LandmarkValidation],
+) -> dict[str, object]:
+    """What a network's file says of its making; nothing of a patient but the CT's fingerprint."""
+    return {
+        "ct_fingerprint": fingerprint,
+        "views": {"name": views.name, **views.content},
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "steps": state.step,
+        "seconds": state.seconds,
+        "milestones": [asdict(m) for m in state.milestones],
+        "versions": {
+            "fluororegistration": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }

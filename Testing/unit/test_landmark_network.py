@@ -1,0 +1,144 @@
+"""The landmark network: places from heat maps, both kinds of places brought together, its file, and that it learns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from DiffRegistrationLib.pose_network.model_file import read_tensors, write_tensors
+from DiffRegistrationLib.training.training_loop import Budget
+from DiffRegistrationLib.training.training_state import TrainingState
+from DiffRegistrationLib.xray.errors import InputError
+from LandmarkDetectionLib.atlas.definitions import skull_landmarks
+from LandmarkDetectionLib.atlas.head import phantom_head
+from LandmarkDetectionLib.network.fusion import fused
+from LandmarkDetectionLib.network.heat_map import peaks, target_maps
+from LandmarkDetectionLib.network.landmark_network import LandmarkNetwork, NetworkAnswer, NetworkForm
+from LandmarkDetectionLib.network.model_file import read_detector, write_detector
+from LandmarkDetectionLib.population.view_ranges import view_ranges
+from LandmarkDetectionLib.shape_prior.landmark_shape import patient_shape
+from LandmarkDetectionLib.training.trainer import LandmarkTrainer, Recipe
+from LandmarkDetectionLib.training.training_heads import TrainingHeads
+from LandmarkDetectionLib.training.training_views import TrainingViews, labels_of
+from LandmarkDetectionLib.training.wide_view import cut, turned_toward
+
+FORM = NetworkForm(64, 55, 4)
+ABOUT = {"ct_fingerprint": None, "views": {"name": "any-view", "field": [0.14, 0.45]}, "seconds": 1.0}
+
+
+def test_a_map_peaks_where_its_landmark_is_to_a_part_of_a_cell() -> None:
+    places = torch.tensor([[[0.123, -0.456], [0.0, 0.7], [-0.71, 0.02]]])
+    found, spread = peaks(target_maps(places, 32).clamp(min=1e-12).log())
+    assert (found - places).abs().max() < 0.1 * 2 / 32
+    # As wide as the blob that was drawn: 0.8 cells.
+    np.testing.assert_allclose(spread.numpy(), 0.8 * 2 / 32, rtol=0.05)
+
+
+def test_two_peaks_make_a_map_unsure() -> None:
+    one, two = (target_maps(torch.tensor([[[x, 0.0]]]), 32) for x in (-0.5, 0.5))
+    _, spread = peaks((0.6 * one + 0.4 * two).clamp(min=1e-12).log())
+    assert spread.item() > 0.3
+
+
+def _answer(heat_at: float, visible: float, log_error: float) -> NetworkAnswer:
+    heat = target_maps(torch.tensor([[[heat_at, 0.0]]]), 16).clamp(min=1e-12).log()
+    places = torch.zeros(1, 2, 1, 3)
+    places[0, 1] = 5.0
+    return NetworkAnswer(
+        places,
+        torch.full((1, 2, 1, 2), log_error),
+        torch.tensor([[0.7, 0.3]]).log(),
+        heat,
+        torch.full((1, 1), visible),
+    )
+
+
+def test_a_seen_landmark_goes_by_its_map_and_a_hidden_one_by_the_whole_image() -> None:
+    seen = fused(_answer(0.4, visible=8.0, log_error=-1.0))
+    hidden = fused(_answer(0.4, visible=-12.0, log_error=-1.0))
+    assert abs(seen.places[0, 0, 0].item() - 0.4) < 0.03
+    assert abs(hidden.places[0, 0, 0].item()) < 0.01
+    # Both together are surer than either.
+    assert seen.across.item() < hidden.across.item()
+
+
+@pytest.fixture(scope="module")
+def heads() -> TrainingHeads:
+    return TrainingHeads([phantom_head(4.0)], False, 4.0, 0)
+
+
+def test_labels_lie_where_a_ball_of_metal_shows(heads: TrainingHeads) -> None:
+    head = phantom_head(3.0)
+    name = "nasion"
+    voxel = np.linalg.inv(head.ct.ct_from_voxel) @ [*head.landmarks.point(name), 1.0]
+    i, j, k = np.rint(voxel[:3]).astype(int)
+    attenuation = np.zeros_like(head.ct.attenuation)
+    attenuation[k, j, i] = 50.0
+    at = head.ct.ct_from_voxel @ [i, j, k, 1.0]
+    points = head.landmarks.points.copy()
+    points[head.landmarks.names.index(name)] = at[:3]
+    ball = replace(
+        head, ct=replace(head.ct, attenuation=attenuation), landmarks=replace(head.landmarks, points=points)
+    )
+    views = TrainingViews(TrainingHeads([ball], False, 3.0, 0), view_ranges("any-view"), 64, seed=3)
+    random = np.random.default_rng(0)
+    shown = 0
+    for number in range(12):
+        view, turn, field = views.view(number), turned_toward(random.uniform([-60, -60, 700], [60, 60, 800]), 0.3), 0.3
+        image = cut(torch.from_numpy(view.integrals.astype(np.float32))[None], turn[None], np.array([field]), 64)[0][0]
+        x, y = (labels_of(view, turn, field).places[head.landmarks.names.index(name), :2] + 1) * 32 - 0.5
+        if image.max() == 0 or not (2 < x < 61 and 2 < y < 61):
+            continue
+        # Without contrast in arteries, which is far fainter, the ball is all there is.
+        bright = np.where(image > 0.3 * image.max(), image, 0)
+        rows, columns = np.indices(bright.shape)
+        assert abs((bright * columns).sum() / bright.sum() - x) < 1.0
+        assert abs((bright * rows).sum() / bright.sum() - y) < 1.0
+        shown += 1
+    assert shown >= 4
+
+
+def test_a_file_gives_the_same_network_back(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = LandmarkNetwork(FORM, torch.randn(4, 55, 3))
+    head = phantom_head(4.0)
+    about = {
+        "ct_fingerprint": "0123456789abcdef",
+        "views": {"name": "any-view", "field": [0.14, 0.45]},
+        "seconds": 1.0,
+    }
+    path = tmp_path / "head.pt"
+    write_detector(path, network, patient_shape(head), head.landmarks, about)
+    again = read_detector(path)
+    images = torch.rand(2, 64, 64), torch.ones(2, 64, 64, dtype=torch.bool)
+    network.eval()
+    for one, other in zip(network(*images), again.network(*images), strict=True):
+        torch.testing.assert_close(one, other)
+    assert again.landmarks is not None and again.is_of_patient
+    np.testing.assert_allclose(again.landmarks.points, head.landmarks.points)
+
+
+def test_a_network_of_other_definitions_is_refused(tmp_path: Path) -> None:
+    head = phantom_head(4.0)
+    path = tmp_path / "head.pt"
+    write_detector(path, LandmarkNetwork(FORM, torch.zeros(4, 55, 3)), patient_shape(head), None, ABOUT)
+    content = read_tensors(path)
+    known = skull_landmarks().fingerprint
+    write_tensors(path, {**content, "metadata": content["metadata"].replace(known, "0" * len(known))})
+    with pytest.raises(InputError, match=f"other landmark definitions: 0+, these are {known}"):
+        read_detector(path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="damaged"):
+        read_detector(path)
+
+
+@pytest.mark.slow
+def test_it_learns_where_the_landmarks_of_a_head_are(heads: TrainingHeads) -> None:
+    trainer = LandmarkTrainer(heads, heads, view_ranges("frontal"), Recipe(64, 16), TrainingState({}))
+    before, after = (trainer.train(Budget(steps=steps)).validation for steps in (1, 120))
+    assert before is not None and after is not None
+    assert after.seen_mm < 0.6 * before.seen_mm
+    assert after.within_2d > before.within_2d
