@@ -1,0 +1,1 @@
+"""What the beam shone on: which part of the head, from how far, for how long. Geometry, not dose."""
