@@ -14,16 +14,18 @@ from DiffRegistrationLib.training.training_state import TrainingState
 from DiffRegistrationLib.xray.errors import InputError
 from LandmarkDetectionLib.atlas.definitions import skull_landmarks
 from LandmarkDetectionLib.atlas.head import phantom_head
+from LandmarkDetectionLib.network.close_up import Aim, aim_at, turned_toward
 from LandmarkDetectionLib.network.fusion import fused
 from LandmarkDetectionLib.network.heat_map import peaks, target_maps
-from LandmarkDetectionLib.network.landmark_network import LandmarkNetwork, NetworkAnswer, NetworkForm
+from LandmarkDetectionLib.network.landmark_network import NetworkAnswer, NetworkForm
+from LandmarkDetectionLib.network.landmark_networks import LandmarkNetworks
 from LandmarkDetectionLib.network.model_file import read_detector, write_detector
 from LandmarkDetectionLib.population.view_ranges import view_ranges
 from LandmarkDetectionLib.shape_prior.landmark_shape import patient_shape
 from LandmarkDetectionLib.training.trainer import LandmarkTrainer, Recipe
 from LandmarkDetectionLib.training.training_heads import TrainingHeads
 from LandmarkDetectionLib.training.training_views import TrainingViews, labels_of
-from LandmarkDetectionLib.training.wide_view import cut, turned_toward
+from LandmarkDetectionLib.training.wide_view import cut
 
 FORM = NetworkForm(64, 55, 4)
 ABOUT = {"ct_fingerprint": None, "views": {"name": "any-view", "field": [0.14, 0.45]}, "seconds": 1.0}
@@ -83,7 +85,7 @@ def test_labels_lie_where_a_ball_of_metal_shows(heads: TrainingHeads) -> None:
     ball = replace(
         head, ct=replace(head.ct, attenuation=attenuation), landmarks=replace(head.landmarks, points=points)
     )
-    views = TrainingViews(TrainingHeads([ball], False, 3.0, 0), view_ranges("any-view"), 64, seed=3)
+    views = TrainingViews(TrainingHeads([ball], False, 3.0, 0), view_ranges("any-view"), (64, 64), seed=3)
     random = np.random.default_rng(0)
     shown = 0
     for number in range(12):
@@ -101,9 +103,45 @@ def test_labels_lie_where_a_ball_of_metal_shows(heads: TrainingHeads) -> None:
     assert shown >= 4
 
 
+def test_a_close_up_shows_the_head_upright_in_the_middle_and_as_large(heads: TrainingHeads) -> None:
+    views = TrainingViews(heads, view_ranges("fluoroscopy"), (64, 64), seed=4)
+    exposure = views.exposure(0, 12)
+    whole = views.whole(exposure)
+    top, below = (skull_landmarks().names.index(name) for name in ("vertex", "menton"))
+    aims = [aim_at(p.double().numpy(), float(f)) for p, f in zip(whole.places, exposure.fields, strict=True)]
+
+    def off_size_and_lean(places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        size = (places - places.mean(1, keepdim=True)).square().sum(-1).mean(1).sqrt()
+        return places[..., :2].mean(1).norm(dim=-1), size, (places[:, top, 0] - places[:, below, 0]).abs() / size
+
+    off, size, lean = off_size_and_lean(whole.places)
+    assert off.max() > 0.2 and size.std() > 0.05 and lean.max() > 0.3
+    off, size, lean = off_size_and_lean(views.close_up(exposure, aims).places)
+    assert off.max() < 0.05 and size.std() < 0.02 and lean.mean() < 0.3
+
+
+def test_a_camera_that_is_aimed_nowhere_else_sees_the_whole_image(heads: TrainingHeads) -> None:
+    views = TrainingViews(heads, view_ranges("fluoroscopy"), (64, 64), seed=5)
+    exposure = views.exposure(1, 8)
+    whole = views.whole(exposure)
+    same = views.close_up(exposure, [Aim(np.eye(3), float(field)) for field in exposure.fields])
+    torch.testing.assert_close(same.attenuation, whole.attenuation, atol=1e-3, rtol=1e-3)
+    assert torch.equal(same.mask, whole.mask) and torch.equal(same.visible, whole.visible)
+
+
+def test_what_a_collimator_shuts_out_is_shut_out_of_close_ups(heads: TrainingHeads) -> None:
+    views = TrainingViews(heads, view_ranges("fluoroscopy"), (96, 96), seed=6)
+    exposure = views.exposure(2, 16)
+    near = views.close_up(exposure, views.near_aims(exposure, 2))
+    at = ((near.places[..., :2] + 1) * 48 - 0.5).round().long().clamp(0, 95)
+    usable = torch.stack([mask[one[:, 1], one[:, 0]] for mask, one in zip(near.mask, at, strict=True)])
+    # The mask may not know of the collimator, but of the detector it always does; edges are rounded.
+    assert (usable | ~near.visible).float().mean() > 0.97
+
+
 def test_a_file_gives_the_same_network_back(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    network = LandmarkNetwork(FORM, torch.randn(4, 55, 3))
+    networks = LandmarkNetworks((FORM, FORM), torch.randn(2, 4, 55, 3))
     head = phantom_head(4.0)
     about = {
         "ct_fingerprint": "0123456789abcdef",
@@ -111,11 +149,11 @@ def test_a_file_gives_the_same_network_back(tmp_path: Path) -> None:
         "seconds": 1.0,
     }
     path = tmp_path / "head.pt"
-    write_detector(path, network, patient_shape(head), head.landmarks, about)
+    write_detector(path, networks, patient_shape(head), head.landmarks, about)
     again = read_detector(path)
     images = torch.rand(2, 64, 64), torch.ones(2, 64, 64, dtype=torch.bool)
-    network.eval()
-    for one, other in zip(network(*images), again.network(*images), strict=True):
+    networks.eval()
+    for one, other in zip(networks([images] * 2), again.networks([images] * 2), strict=True):
         torch.testing.assert_close(one, other)
     assert again.landmarks is not None and again.is_of_patient
     np.testing.assert_allclose(again.landmarks.points, head.landmarks.points)
@@ -124,7 +162,8 @@ def test_a_file_gives_the_same_network_back(tmp_path: Path) -> None:
 def test_a_network_of_other_definitions_is_refused(tmp_path: Path) -> None:
     head = phantom_head(4.0)
     path = tmp_path / "head.pt"
-    write_detector(path, LandmarkNetwork(FORM, torch.zeros(4, 55, 3)), patient_shape(head), None, ABOUT)
+    networks = LandmarkNetworks((FORM, FORM), torch.zeros(2, 4, 55, 3))
+    write_detector(path, networks, patient_shape(head), None, ABOUT)
     content = read_tensors(path)
     known = skull_landmarks().fingerprint
     write_tensors(path, {**content, "metadata": content["metadata"].replace(known, "0" * len(known))})
@@ -137,7 +176,7 @@ def test_a_network_of_other_definitions_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_it_learns_where_the_landmarks_of_a_head_are(heads: TrainingHeads) -> None:
-    trainer = LandmarkTrainer(heads, heads, view_ranges("frontal"), Recipe(64, 16), TrainingState({}))
+    trainer = LandmarkTrainer(heads, heads, view_ranges("frontal"), Recipe(64, 64, 16), TrainingState({}))
     before, after = (trainer.train(Budget(steps=steps)).validation for steps in (1, 120))
     assert before is not None and after is not None
     assert after.seen_mm < 0.6 * before.seen_mm

@@ -26,7 +26,8 @@ from LandmarkDetectionLib.detection.landmark_pictures import (
 )
 from LandmarkDetectionLib.detection.landmark_report import write_landmark_report
 from LandmarkDetectionLib.detection.workflow import DetectedView
-from LandmarkDetectionLib.network.landmark_network import LandmarkNetwork, NetworkForm
+from LandmarkDetectionLib.network.landmark_network import NetworkForm
+from LandmarkDetectionLib.network.landmark_networks import LandmarkNetworks
 from LandmarkDetectionLib.network.model_file import TrainedDetector
 from LandmarkDetectionLib.population.view_ranges import view_ranges
 from LandmarkDetectionLib.shape_prior.landmark_shape import LandmarkShape
@@ -80,7 +81,8 @@ def trained(**changes: Any) -> TrainedDetector:
         "versions": {"torch": "2.8"},
     }
     shape = LandmarkShape(np.zeros((COUNT, 3)), np.zeros((0, COUNT, 3)), np.zeros(COUNT))
-    network = LandmarkNetwork(NetworkForm(64, COUNT, 4), torch.zeros(4, COUNT, 3))
+    forms = NetworkForm(64, COUNT, 4), NetworkForm(64, COUNT, 4)
+    network = LandmarkNetworks(forms, torch.zeros(2, 4, COUNT, 3))
     return TrainedDetector(network, shape, None, metadata | changes)
 
 

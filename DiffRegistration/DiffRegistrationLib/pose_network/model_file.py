@@ -80,6 +80,14 @@ def read_tensors(path: Path) -> dict[str, Any]:
     return content
 
 
+def format_of(path: Path) -> str:
+    """What kind of network a file says that it holds, empty if it says nothing. InputError for what is no network."""
+    try:
+        return str(json.loads(read_tensors(path)["metadata"])["format"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
 def read_model(path: Path) -> TrainedNetwork:
     """The network in `path`, ready for use on the CPU. InputError for a damaged file or one of another program."""
     content = read_tensors(path)

@@ -25,6 +25,8 @@ from .starts import START_NAMES, Start, start_from_pose
 
 # What a trained network's file ends in.
 MODEL_SUFFIX = ".pt"
+# How the formats of networks begin that find landmarks rather than poses.
+_OF_LANDMARKS = "fluororeg landmark"
 # Six numbers of a pose ask for some structure: a square of 16 pixels is the least that can show it.
 _FEWEST_PIXELS = 256
 # Rays by which a start is judged to show the CT.
@@ -56,16 +58,13 @@ def start_file(start: str, landmarks: Path | None = None) -> StartFile:
         pose = start_from_pose(read_pose(path), f"pose file {path.name}")
         return StartFile(lambda ct, radiographs: pose)
     with torch_needed():
-        from LandmarkDetectionLib.network.model_file import is_detector
-
-        from ..pose_network.model_file import read_model
+        from ..pose_network.model_file import format_of, read_model
         from .network_start import start_from_network
 
-    if is_detector(path):
+    if format_of(path).startswith(_OF_LANDMARKS):
         from LandmarkDetectionLib.detection.registration_start import detected_landmarks_start
 
         return StartFile(detected_landmarks_start(path, landmarks))
-
     trained = read_model(path)
 
     def from_network(ct: CT, radiographs: Sequence[Radiograph]) -> Start:

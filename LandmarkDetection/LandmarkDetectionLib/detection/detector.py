@@ -8,11 +8,13 @@ from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
 from ..atlas.definitions import skull_landmarks
-from ..network.fusion import PlacedLandmarks, fused
+from ..network.close_up import aim_at
+from ..network.fusion import fused, measured
+from ..network.landmark_network import LandmarkNetwork, NetworkAnswer
 from ..network.model_file import TrainedDetector
 from ..shape_prior.shape_fit import FittedPlaces, MeasuredPlaces, fitted_places
 from .landmark_detections import LandmarkDetections
-from .network_image import SeenByNetwork, seen_by_network
+from .network_image import SeenByNetwork, seen_by_network, seen_closely
 
 # What no head is as far from, in standard deviations; and how unsure the network may be of a head at most (mm).
 _LARGEST_MISFIT, _MOST_UNSURE_MM = 2.5, 15.0
@@ -25,30 +27,35 @@ def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | N
     `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. InputError where
     too little of the X-ray can be used.
     """
-    seen = seen_by_network(radiograph, trained.network.form.size, trained.field)
-    placed = placed_by_network(trained, seen)
-    measured = MeasuredPlaces(
+    whole = seen_by_network(radiograph, trained.networks.overview.form.size, trained.field)
+    first = _answered(trained.networks.overview, whole)
+    aim = aim_at(fused(first).places[0].double().numpy(), whole.field)
+    seen = seen_closely(radiograph, whole, trained.networks.close_up.form.size, aim)
+    placed = measured(_answered(trained.networks.close_up, seen))
+    places = MeasuredPlaces(
         placed.places[0].double().numpy(),
         placed.across[0].double().numpy(),
         placed.depth[0].double().numpy(),
         seen.field,
     )
-    fit = fitted_places(trained.shape, measured, depth_mm)
-    return _detections(seen, radiograph, placed.visibility[0].double().numpy(), measured, fit)
+    fit = fitted_places(trained.shape, places, depth_mm)
+    return _detections(seen, radiograph, placed.visibility[0].double().numpy(), places, fit)
 
 
-def placed_by_network(trained: TrainedDetector, seen: SeenByNetwork) -> PlacedLandmarks:
-    """What the network alone says."""
-    attenuation = torch.from_numpy(np.ascontiguousarray(seen.image.attenuation))[None]
+def _answered(network: LandmarkNetwork, seen: SeenByNetwork) -> NetworkAnswer:
+    attenuation, mask = (
+        torch.from_numpy(np.ascontiguousarray(i))[None] for i in (seen.image.attenuation, seen.image.mask)
+    )
     with torch.no_grad():
-        return fused(trained.network(attenuation, torch.from_numpy(np.ascontiguousarray(seen.image.mask))[None]))
+        answer: NetworkAnswer = network(attenuation, mask)
+    return answer
 
 
 def _detections(
     seen: SeenByNetwork,
     radiograph: Radiograph,
     visibility: Float64[np.ndarray, "n"],
-    measured: MeasuredPlaces,
+    found: MeasuredPlaces,
     fit: FittedPlaces,
 ) -> LandmarkDetections:
     known = np.isfinite(fit.pixels).all(axis=1)
@@ -76,8 +83,8 @@ def _detections(
         np.einsum("ij,njk,lk->nil", turn, fit.point_covariance, turn),
         np.where(known, visibility, 0.0),
         _in_usable_part(radiograph, pixels),
-        np.where(known[:, None], seen.pixels(measured.places[:, :2]), np.nan),
-        measured.across[:, None, None] ** 2 * np.einsum("nij,nkj->nik", D, D),
+        np.where(known[:, None], seen.pixels(found.places[:, :2]), np.nan),
+        found.across[:, None, None] ** 2 * np.einsum("nij,nkj->nik", D, D),
         mm_per_pixel,
         fit.misfit,
         not words,

@@ -11,6 +11,8 @@ from DiffRegistrationLib.xray.geometry.pixel_grid import all_pixels
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
+from ..network.close_up import Aim, turned_toward
+
 
 @dataclass(frozen=True, eq=False)
 class SeenByNetwork:
@@ -46,16 +48,34 @@ class SeenByNetwork:
 def seen_by_network(radiograph: Radiograph, size: int, fields: tuple[float, float]) -> SeenByNetwork:
     """The usable part of an X-ray, as wide as that is, but within the `fields` that the network knows."""
     camera = standing_for(radiograph)
-    shown = replace(radiograph, camera=camera)
     usable = all_pixels(camera.size)[radiograph.mask.ravel()]
-    ends = np.array([usable.min(axis=0) - 0.5, usable.max(axis=0) + 0.5]) if len(usable) else np.zeros((2, 2))
+    ends = np.array([usable.min(axis=0), usable.max(axis=0)]) if len(usable) else np.zeros((2, 2))
     focal = np.array([camera.intrinsic[0, 0], camera.intrinsic[1, 1]])
-    # The network's camera looks at the middle of the usable part.
-    first = np.clip(np.floor(ends[0] + 0.5).astype(int), 0, None)
-    last = np.ceil(ends[1] - 0.5).astype(int)
-    cut = shown.cropped(int(first[1]), int(first[0]), (int(last[1] - first[1]) + 1, int(last[0] - first[0]) + 1))
-    field = float(np.clip(((ends[1] - ends[0]) / focal).max(), *fields))
-    return SeenByNetwork(NetworkCamera(size, field).image_of(cut), field, camera)
+    field = float(np.clip(((ends[1] - ends[0] + 1) / focal).max(), *fields))
+    return _seen(radiograph, camera, NetworkCamera(size, field), _turn_toward_pixel(camera, ends.mean(axis=0)))
+
+
+def seen_closely(radiograph: Radiograph, whole: SeenByNetwork, size: int, aim: Aim) -> SeenByNetwork:
+    """The X-ray as a camera sees it that is aimed from the one of the `whole` image."""
+    turn = aim.turn @ whole.camera_from_network.T
+    return _seen(radiograph, whole.camera, NetworkCamera(size, aim.field), turn)
+
+
+def _seen(
+    radiograph: Radiograph, camera: PinholeCamera, network: NetworkCamera, turn: Float64[np.ndarray, "3 3"]
+) -> SeenByNetwork:
+    """`turn` is network_from_camera."""
+    shown = replace(radiograph, camera=camera)
+    # `image_of` turns from a camera that looks at the image's middle.
+    rows, columns = camera.size
+    straight = _turn_toward_pixel(camera, np.array([(columns - 1) / 2, (rows - 1) / 2]))
+    return SeenByNetwork(network.image_of(shown, turn @ straight.T), network.field, camera)
+
+
+def _turn_toward_pixel(camera: PinholeCamera, pixel: Float64[np.ndarray, "2"]) -> Float64[np.ndarray, "3 3"]:
+    """network_from_camera: the least turn that brings the ray through `pixel` (u, v) onto the z axis."""
+    way = np.linalg.inv(camera.intrinsic) @ [*pixel, 1.0]
+    return turned_toward(way, 0.0).T
 
 
 def standing_for(radiograph: Radiograph) -> PinholeCamera:

@@ -36,14 +36,28 @@ def regressed(answer: NetworkAnswer) -> PlacedLandmarks:
 
 def fused(answer: NetworkAnswer) -> PlacedLandmarks:
     """Means of both weighted by their precision; a peak counts as much as its landmark is likely to be seen."""
+    return _weighted(answer, 1.0)
+
+
+def measured(answer: NetworkAnswer) -> PlacedLandmarks:
+    """The same as measurements that are independent of each other, for a shape to be fitted to.
+
+    What the look at the whole image gets wrong it gets wrong for all landmarks together: all that it says counts as
+    much as one landmark's peak would.
+    """
+    return _weighted(answer, 1.0 / answer.heat.shape[1])
+
+
+def _weighted(answer: NetworkAnswer, part: float) -> PlacedLandmarks:
+    """Means in which the precision of the whole image's places counts by `part`."""
     whole = regressed(answer)
     peak, spread = peaks(answer.heat)
     finest = _FINEST_CELL * 2 / answer.heat.shape[-1]
     # The blob that a map was trained to show stays in its spread: no map is taken for surer than that.
     by_map = whole.visibility / (spread.square() + finest**2)
-    by_whole = whole.across.square().reciprocal()
+    by_whole = part * whole.across.square().reciprocal()
     total = by_map + by_whole
     place = (by_map[..., None] * peak + by_whole[..., None] * whole.places[..., :2]) / total[..., None]
     return PlacedLandmarks(
-        torch.cat([place, whole.places[..., 2:]], dim=-1), total.rsqrt(), whole.depth, whole.visibility
+        torch.cat([place, whole.places[..., 2:]], dim=-1), total.rsqrt(), whole.depth * part**-0.5, whole.visibility
     )

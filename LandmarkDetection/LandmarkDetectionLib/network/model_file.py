@@ -1,4 +1,4 @@
-"""The file of a landmark network: weights and shape that load as mere numbers, and what they belong to as JSON."""
+"""The file of a detector's networks: weights and shape that load as mere numbers, and what they belong to as JSON."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from DiffRegistrationLib.xray.errors import InputError
 from ..atlas.definitions import skull_landmarks
 from ..atlas.landmark_set import LandmarkSet, LandmarkStatus
 from ..shape_prior.landmark_shape import LandmarkShape
-from .landmark_network import LandmarkNetwork, NetworkForm
+from .landmark_network import NetworkForm
+from .landmark_networks import LandmarkNetworks
 
-FORMAT = "fluororeg landmark network 1"
+FORMAT = "fluororeg landmark networks 1"
 _AGAIN = "Train it again with fluororeg landmarks train."
 _LARGEST, _MOST_ASPECTS = 1024, 64
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedDetector:
-    """A network, how its heads' landmarks lie together, and what is known of both.
+    """Networks, how their heads' landmarks lie together, and what is known of both.
 
     `landmarks` are those of the patient's CT; a population's network has none.
     `metadata` holds the definitions' fingerprint, the views (with `field`, their least and largest width over
     source-detector distance), and for one patient's network the CT's fingerprint.
     """
 
-    network: LandmarkNetwork
+    networks: LandmarkNetworks
     shape: LandmarkShape
     landmarks: LandmarkSet | None
     metadata: Mapping[str, Any]
@@ -63,7 +64,7 @@ class TrainedDetector:
 
 def write_detector(
     path: Path,
-    network: LandmarkNetwork,
+    networks: LandmarkNetworks,
     shape: LandmarkShape,
     landmarks: LandmarkSet | None,
     metadata: Mapping[str, Any],
@@ -72,26 +73,18 @@ def write_detector(
     content = {
         "format": FORMAT,
         "definitions": skull_landmarks().fingerprint,
-        "form": asdict(network.form),
+        "forms": [asdict(form) for form in networks.forms],
         **metadata,
     }
     write_tensors(
         path,
         {
             "metadata": json.dumps(content),
-            "weights": {name: value.detach().cpu().clone() for name, value in network.state_dict().items()},
+            "weights": {name: value.detach().cpu().clone() for name, value in networks.state_dict().items()},
             "shape": {name: torch.from_numpy(np.array(value)) for name, value in shape.__dict__.items()},
             "landmarks": {} if landmarks is None else _as_tensors(landmarks),
         },
     )
-
-
-def is_detector(path: Path) -> bool:
-    """Whether this file is of a landmark network, rather than of another one. InputError for what is no network."""
-    try:
-        return bool(json.loads(read_tensors(path)["metadata"])["format"] == FORMAT)
-    except (KeyError, TypeError, ValueError):
-        return False
 
 
 def read_detector(path: Path) -> TrainedDetector:
@@ -111,15 +104,15 @@ def read_detector(path: Path) -> TrainedDetector:
                 f"was trained on other landmark definitions: {metadata['definitions']}, these are {known.fingerprint}",
                 _AGAIN,
             )
-        form = NetworkForm(**{name: int(value) for name, value in metadata["form"].items()})
-        if not (
-            0 < form.size <= _LARGEST and 0 < form.aspects <= _MOST_ASPECTS and form.landmarks == len(known.names)
-        ):
-            raise ValueError(f"a network of form {form}")
-        network = LandmarkNetwork(form, torch.zeros(form.aspects, form.landmarks, 3))
-        network.load_state_dict(content["weights"])
+        forms = [NetworkForm(**{name: int(value) for name, value in form.items()}) for form in metadata["forms"]]
+        count = len(known.names)
+        for form in forms:
+            if not (0 < form.size <= _LARGEST and 0 < form.aspects <= _MOST_ASPECTS and form.landmarks == count):
+                raise ValueError(f"a network of form {form}")
+        networks = LandmarkNetworks(forms, [torch.zeros(form.aspects, count, 3) for form in forms])
+        networks.load_state_dict(content["weights"])
         shape = LandmarkShape(**{name: value.numpy() for name, value in content["shape"].items()})
-        if shape.mean.shape != (form.landmarks, 3) or shape.modes.shape[1:] != (form.landmarks, 3):
+        if shape.mean.shape != (count, 3) or shape.modes.shape[1:] != (count, 3):
             raise ValueError(f"a shape of {shape.mean.shape}")
         landmarks = _landmarks(content["landmarks"])
         if (metadata["ct_fingerprint"] is None) != (landmarks is None):
@@ -129,8 +122,8 @@ def read_detector(path: Path) -> TrainedDetector:
         raise
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(path, "lacks a part of a network, or holds one that does not fit", _AGAIN) from error
-    network.eval()
-    return TrainedDetector(network, shape, landmarks, metadata)
+    networks.eval()
+    return TrainedDetector(networks, shape, landmarks, metadata)
 
 
 def _as_tensors(landmarks: LandmarkSet) -> dict[str, Any]:

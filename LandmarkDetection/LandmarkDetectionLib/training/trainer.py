@@ -15,7 +15,9 @@ from DiffRegistrationLib.xray.geometry import rigid
 from jaxtyping import Float
 from torch import nn
 
-from ..network.landmark_network import LandmarkNetwork, NetworkForm
+from ..network.close_up import aim_at
+from ..network.landmark_network import NetworkForm
+from ..network.landmark_networks import LandmarkNetworks
 from ..population.drawn_views import drawn_view
 from ..population.view_ranges import ViewRanges
 from .aspects import ASPECTS, aspect_of
@@ -38,8 +40,11 @@ _MEAN_OF = 400
 
 @dataclass(frozen=True)
 class Recipe:
-    """Images of `size`² pixels, `batch` of them a step of Adam at most as long as `learning_rate`."""
+    """Whole images of `overview`² pixels and close-ups of `size`², `batch` of each a step of Adam, whose rate is
+    `learning_rate` at most.
+    """
 
+    overview: int = 64
     size: int = 96
     batch: int = 32
     learning_rate: float = 2.5e-3
@@ -67,16 +72,17 @@ class LandmarkTrainer:
         self._recipe = recipe
         self._part = self.workers.share(recipe.batch)
         torch.manual_seed(seed)
-        mean = mean_places(heads, ranges)
-        form = NetworkForm(recipe.size, mean.shape[1], ASPECTS)
-        self.networks, self.averaged = (LandmarkNetwork(form, mean).to(self.device) for _ in range(2))
+        means = mean_places(heads, ranges)
+        sizes = recipe.overview, recipe.size
+        forms = [NetworkForm(size, means[0].shape[1], ASPECTS) for size in sizes]
+        self.networks, self.averaged = (LandmarkNetworks(forms, means).to(self.device) for _ in range(2))
         self.averaged.load_state_dict(self.networks.state_dict())
         self._optimiser = torch.optim.Adam(
             self.networks.parameters(), lr=recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
         )
-        self._views = TrainingViews(heads, ranges, recipe.size, seed=seed, device=self.device)
-        to_judge_by = TrainingViews(unseen, ranges, recipe.size, seed=seed + TO_JUDGE_BY, device=self.device)
-        self._judged_by = to_judge_by.batch(0, VALIDATION_IMAGES)
+        self._views = TrainingViews(heads, ranges, sizes, seed=seed, device=self.device)
+        self._to_judge_by = TrainingViews(unseen, ranges, sizes, seed=seed + TO_JUDGE_BY, device=self.device)
+        self._judged_by = self._to_judge_by.exposure(0, VALIDATION_IMAGES)
         if state.step:
             self.networks.load_state_dict(state.weights)
             self.averaged.load_state_dict(state.averaged)
@@ -101,13 +107,15 @@ class LandmarkTrainer:
     def step(self, networks: nn.Module, part: float) -> float:
         """One step of Adam through `networks`, which every process has; the loss of this process's share."""
         ease = max(0.0, 1 - part / _PLAIN_UNTIL)
-        batch = self._views.batch(self.state.step, self._recipe.batch, self._part, ease)
+        exposure = self._views.exposure(self.state.step, self._recipe.batch, self._part, ease)
+        aims = self._views.near_aims(exposure, self.state.step)
+        batches = [self._views.whole(exposure), self._views.close_up(exposure, aims)]
         for group in self._optimiser.param_groups:
             group["lr"] = self._recipe.learning_rate * pace(part, _WARM_UP)
         self._optimiser.zero_grad(set_to_none=True)
         with autocast(self.device):
-            answer = networks(batch.attenuation, batch.mask)
-        loss = landmark_loss(answer, batch)
+            answers = networks([(batch.attenuation, batch.mask) for batch in batches])
+        loss = torch.stack([landmark_loss(*both) for both in zip(answers, batches, strict=True)]).sum()
         loss.backward()
         nn.utils.clip_grad_norm_(self.networks.parameters(), _LONGEST_GRADIENT)
         self._optimiser.step()
@@ -124,7 +132,7 @@ class LandmarkTrainer:
 
     def validated(self) -> LandmarkValidation:
         """Errors of the averaged network on heads and views that it never learns from."""
-        return validated(self.averaged, self._judged_by)
+        return validated(self.averaged, self._to_judge_by, self._judged_by)
 
     def kept(self) -> TrainingState[LandmarkValidation]:
         """The state to go on from."""
@@ -134,16 +142,23 @@ class LandmarkTrainer:
         return self.state
 
 
-def mean_places(heads: TrainingHeads, ranges: ViewRanges) -> Float[torch.Tensor, "aspects n 3"]:
-    """Mean places of the first head's landmarks for each aspect, over views that `ranges` draw."""
+def mean_places(
+    heads: TrainingHeads, ranges: ViewRanges
+) -> tuple[Float[torch.Tensor, "aspects n 3"], Float[torch.Tensor, "aspects n 3"]]:
+    """Mean places of the first head's landmarks for each aspect, in whole images from `ranges` and in close-ups."""
     head = heads.of_view(0)
     random = np.random.default_rng([*b"mean places"])
-    sums = np.zeros((ASPECTS, len(head.points), 3))
+    points = np.where(np.isfinite(head.points), head.points, head.middle)
+    sums = np.zeros((2, ASPECTS, len(points), 3))
     counts = np.zeros(ASPECTS)
     for _ in range(_MEAN_OF):
         _, pose, field = drawn_view(ranges, head.points[head.known], head.axes, random)
-        places = projected_places(rigid.transform_points(pose, head.points), head.middle_at(pose), field)
+        placed, middle = rigid.transform_points(pose, points), head.middle_at(pose)
+        places = projected_places(placed, middle, field)
+        aim = aim_at(places, field)
         aspect = aspect_of(head.axes.T @ pose[2, :3])
-        sums[aspect] += np.where(head.known[:, None], places, 0)
+        sums[0, aspect] += places
+        sums[1, aspect] += projected_places(placed @ aim.turn.T, aim.turn @ middle, aim.field)
         counts[aspect] += 1
-    return torch.from_numpy(sums / np.maximum(counts, 1)[:, None, None])
+    first, second = torch.from_numpy(sums / np.maximum(counts, 1)[:, None, None])
+    return first, second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,15 +14,18 @@ from DiffRegistrationLib.training.training_volumes import ENERGIES_KEV
 from DiffRegistrationLib.xray.simulator.ranges import TRAINING
 from jaxtyping import Bool, Float, Float64, Int
 
+from ..network.close_up import Aim, aim_at, turned_toward
 from ..population.drawn_views import drawn_view
 from ..population.view_ranges import ViewRanges
 from .aspects import aspect_of
 from .training_heads import TrainingHeads
-from .wide_view import WideView, cut, turned_toward, wide_view
+from .wide_view import WideView, cut, wide_view
 
 # Views that are kept, at 87 kB each; of a step's images so many are of new ones.
 _REMEMBERED = 4096
 _NEW_PART = 0.125
+# How far off close-ups are aimed at most times: across (half widths, twice), roll (rad), logarithm of the size.
+_OFF = np.array([0.1, 0.1, 0.12, 0.12])
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,21 +61,43 @@ class LandmarkBatch:
         return LandmarkBatch(**{name: value[which] for name, value in self.__dict__.items()})
 
 
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """X-rays that were taken, before any camera: `turns` are image_from_wide, `fields` those of whole images."""
+
+    views: tuple[WideView, ...]
+    turns: Float64[np.ndarray, "batch 3 3"]
+    fields: Float64[np.ndarray, "batch"]
+    looks: Looks
+
+
 class TrainingViews:
-    """X-rays of `heads` from `ranges`, of `size`² pixels, in looks of the simulator's training ranges."""
+    """X-rays of `heads` from `ranges`, in looks of the simulator's training ranges.
+
+    Whole images have `sizes[0]`² pixels, close-ups `sizes[1]`².
+    """
 
     def __init__(
-        self, heads: TrainingHeads, ranges: ViewRanges, size: int, *, seed: int, device: torch.device | str = "cpu"
+        self,
+        heads: TrainingHeads,
+        ranges: ViewRanges,
+        sizes: tuple[int, int],
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self._heads, self._ranges, self._size, self._seed = heads, ranges, size, seed
+        self._heads, self._ranges, self._seed = heads, ranges, seed
         self._device = torch.device(device)
         # Looks are told in parts of the field, whatever its width; blurs in mm at the middle of the fields.
-        field = float(np.mean(ranges.field))
-        self._looks = DomainRandomisation(NetworkCamera(size, field), field, self._device)
+        self._field = float(np.mean(ranges.field))
+        self._looks = [
+            DomainRandomisation(NetworkCamera(size, self._field), self._field, self._device) for size in sizes
+        ]
+        self._sizes = sizes
         self._memory: dict[int, WideView] = {}
 
-    def batch(self, step: int, count: int, part: slice = slice(None), ease: float = 0.0) -> LandmarkBatch:
-        """Of the `count` images of this step those in `part`; `ease` as in `DomainRandomisation.drawn`.
+    def exposure(self, step: int, count: int, part: slice = slice(None), ease: float = 0.0) -> Exposure:
+        """Of the `count` X-rays of this step those in `part`; `ease` as in `DomainRandomisation.drawn`.
 
         A part of the views is new; the others have been seen within the last `_REMEMBERED`, and are cut anew, in
         other looks.
@@ -80,13 +106,32 @@ class TrainingViews:
         new = max(1, round(_NEW_PART * count))
         known = (step + 1) * new
         old = random.integers(max(0, known - _REMEMBERED), known, size=count - new)
-        numbers = np.concatenate([np.arange(step * new, known), old])[:count]
-        looks = self._looks.drawn(numbers % len(ENERGIES_KEV), random, ease).part(part)
+        numbers = np.concatenate([np.arange(step * new, known), old])
+        looks = self._looks[0].drawn(numbers % len(ENERGIES_KEV), random, ease).part(part)
         cuts = [self._cut_drawn(random) for _ in numbers][part]
-        views = [self.view(int(number)) for number in numbers[part]]
+        views = tuple(self.view(int(number)) for number in numbers[part])
         while len(self._memory) > 2 * _REMEMBERED:
             del self._memory[next(iter(self._memory))]
-        return self._exposed(views, cuts, looks)
+        return Exposure(views, np.stack([turn for turn, _ in cuts]), np.array([field for _, field in cuts]), looks)
+
+    def whole(self, exposure: Exposure) -> LandmarkBatch:
+        """The whole images."""
+        aims = [Aim(np.eye(3), float(field)) for field in exposure.fields]
+        return self._seen(0, exposure, aims)
+
+    def close_up(self, exposure: Exposure, aims: Sequence[Aim]) -> LandmarkBatch:
+        """The same X-rays by cameras aimed elsewhere."""
+        return self._seen(1, exposure, aims)
+
+    def near_aims(self, exposure: Exposure, step: int) -> list[Aim]:
+        """Aims at the heads, as far off as first looks are, and farther."""
+        random = np.random.default_rng([self._seed, step, 2])
+        aims = []
+        for view, turn, field in zip(exposure.views, exposure.turns, exposure.fields, strict=True):
+            places = projected_places(view.points @ turn.T, turn @ view.middle, float(field))
+            x, y, roll, size = random.uniform() * random.laplace(size=4) * _OFF
+            aims.append(aim_at(places, float(field)).moved(np.array([x, y]), roll, size))
+        return aims
 
     def view(self, number: int) -> WideView:
         """The view of this number, rendered unless it is still in memory."""
@@ -106,29 +151,43 @@ class TrainingViews:
         roll = np.radians(random.uniform(*self._ranges.families[family].poses.roll_deg))
         return turned_toward(pose[:3, 3], float(roll)), field
 
-    def _exposed(
-        self, views: list[WideView], cuts: list[tuple[Float64[np.ndarray, "3 3"], float]], looks: Looks
-    ) -> LandmarkBatch:
-        turns = np.stack([turn for turn, _ in cuts])
-        fields = np.array([field for _, field in cuts])
-        wide = torch.from_numpy(np.stack([view.integrals for view in views]).astype(np.float32))
-        integrals, there = cut(wide.to(self._device), turns, fields, self._size)
-        labels = [labels_of(view, turn, field) for view, (turn, field) in zip(views, cuts, strict=True)]
-        still = np.tile(np.eye(3), (len(views), 1, 1))
-        attenuation, mask = self._looks.apply(integrals, looks, still)
+    def _seen(self, number: int, exposure: Exposure, aims: Sequence[Aim]) -> LandmarkBatch:
+        """X-rays by cameras that are aimed from those of the whole images."""
+        turns = np.stack([aim.turn @ turn for aim, turn in zip(aims, exposure.turns, strict=True)])
+        fields = np.array([aim.field for aim in aims])
+        wide = torch.from_numpy(np.stack([view.integrals for view in exposure.views]).astype(np.float32))
+        integrals, there = cut(wide.to(self._device), turns, fields, self._sizes[number])
+        back = np.stack([self._to_detector(aim, field) for aim, field in zip(aims, exposure.fields, strict=True)])
+        attenuation, mask = self._looks[number].apply(integrals, exposure.looks, np.swapaxes(back, 1, 2))
+        labels = [labels_of(*one) for one in zip(exposure.views, turns, fields, strict=True)]
+        on_detector = [
+            labels_of(*one).places for one in zip(exposure.views, exposure.turns, exposure.fields, strict=True)
+        ]
         known = torch.from_numpy(np.stack([one.known for one in labels]))
         places = torch.from_numpy(np.stack([one.places for one in labels])).float()
         places = torch.where(known[..., None], places, 0)
-        in_field = torch.from_numpy(self._looks.is_open(looks, places[..., :2].numpy()))
+        in_field = self._looks[number].is_open(exposure.looks, np.stack(on_detector)[..., :2])
+        in_image = (places[..., :2].abs() < 1).all(dim=-1)
         return LandmarkBatch(
             attenuation,
             mask & there,
             places.to(self._device),
             known.to(self._device),
-            (known & in_field).to(self._device),
+            (known & torch.from_numpy(in_field) & in_image).to(self._device),
             torch.tensor([one.aspect for one in labels], device=self._device),
             torch.tensor([one.scale_mm for one in labels], dtype=torch.float32, device=self._device),
             torch.tensor([one.depth_mm for one in labels], dtype=torch.float32, device=self._device),
+        )
+
+    def _to_detector(self, aim: Aim, field: float) -> Float64[np.ndarray, "3 3"]:
+        """From ways in the looks' own camera to places on the detector of this field, for an aimed camera."""
+        own = np.diag([1.0, 1.0, self._field / 2])
+        return (
+            np.linalg.inv(own)
+            @ np.diag([2 / field, 2 / field, 1.0])
+            @ aim.turn.T
+            @ np.diag([aim.field / 2, aim.field / 2, 1.0])
+            @ own
         )
 
 

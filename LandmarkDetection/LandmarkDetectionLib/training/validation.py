@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 
+from ..network.close_up import aim_at
 from ..network.fusion import PlacedLandmarks, fused
 from ..network.landmark_network import LandmarkNetwork, NetworkAnswer
-from .training_views import LandmarkBatch
+from ..network.landmark_networks import LandmarkNetworks
+from .training_views import Exposure, LandmarkBatch, TrainingViews
 
 _AT_ONCE = 64
 WITHIN_MM = 10.0
@@ -63,9 +65,19 @@ def _in_space(
     return torch.cat([places[..., :2] * (1 + z * part)[..., None], z[..., None]], dim=-1)
 
 
-def validated(network: LandmarkNetwork, images: LandmarkBatch) -> LandmarkValidation:
-    """Figures of `network` on `images`."""
-    answer = answered(network, images)
+def looked_closely(
+    networks: LandmarkNetworks, views: TrainingViews, exposure: Exposure
+) -> tuple[NetworkAnswer, LandmarkBatch]:
+    """What the second look says of X-rays, aimed by what the first one said, and the labels behind it."""
+    first = fused(answered(networks.overview, views.whole(exposure))).places.double().cpu().numpy()
+    aims = [aim_at(places, float(field)) for places, field in zip(first, exposure.fields, strict=True)]
+    images = views.close_up(exposure, aims)
+    return answered(networks.close_up, images), images
+
+
+def validated(networks: LandmarkNetworks, views: TrainingViews, exposure: Exposure) -> LandmarkValidation:
+    """Figures of `networks` on the X-rays of `exposure`, which `views` made."""
+    answer, images = looked_closely(networks, views, exposure)
     in_image, in_space = distances(fused(answer), images)
 
     def mean(values: torch.Tensor, where: Bool[torch.Tensor, "batch n"]) -> float:

@@ -47,7 +47,8 @@ def wide_view(head: TrainingHead, camera_from_ct: Float64[np.ndarray, "4 4"], en
     if iodine > 0:
         kiloelectronvolts = np.array(ENERGIES_KEV)[energies]
         image = image + head.vessels.line_integrals(rays, pose[None], kiloelectronvolts, np.array([iodine]))
-    points = rigid.transform_points(pose, np.where(head.known[:, None], head.points, head.middle))
+    there = np.isfinite(head.points).all(axis=1)
+    points = rigid.transform_points(pose, np.where(there[:, None], head.points, head.middle))
     return WideView(
         image.reshape(WIDE_SIZE, WIDE_SIZE).astype(np.float16),
         points,
@@ -56,15 +57,6 @@ def wide_view(head: TrainingHead, camera_from_ct: Float64[np.ndarray, "4 4"], en
         head.axes.T @ pose[2, :3],
         energy,
     )
-
-
-def turned_toward(place: Float64[np.ndarray, "3"], roll: float) -> Float64[np.ndarray, "3 3"]:
-    """image_from_wide: rolled by `roll` (rad), and turned so that what was in the middle lies toward `place`."""
-    way = place / np.linalg.norm(place)
-    axis = np.cross([0.0, 0.0, 1.0], way)
-    sine = float(np.linalg.norm(axis))
-    tip = rigid.rotation_exp(axis / sine * np.arctan2(sine, way[2])) if sine > 1e-12 else np.eye(3)
-    return tip @ rigid.rotation_exp(np.array([0.0, 0.0, roll]))
 
 
 def cut(

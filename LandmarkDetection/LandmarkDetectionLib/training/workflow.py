@@ -31,8 +31,8 @@ from .view_sheet import write_view_sheet
 
 # Landmarks that a training asks for at least.
 _FEWEST_LANDMARKS = 8
-# A pixel of the network at the head, at usual distances; a population's heads are no finer than this.
-_USUAL_DISTANCE_MM, _POPULATION_VOXEL_MM = 750.0, 2.0
+# What a close-up shows of a head; a population's heads have voxels no finer than the second.
+_CLOSE_UP_MM, _POPULATION_VOXEL_MM = 245.0, 2.0
 # Heads that a population is judged by come from numbers that training never reaches.
 _UNSEEN = 900_001
 
@@ -99,7 +99,7 @@ def train_landmarks(
         say("Learning how landmarks lie together…")
         shape = population_shape(heads, seed) if is_population else patient_shape(heads[0])
         known = None if is_population else heads[0].landmarks
-        footprint = _USUAL_DISTANCE_MM * float(np.mean(views.field)) / recipe.size
+        footprint = _CLOSE_UP_MM / recipe.size
         voxel = max(footprint, _POPULATION_VOXEL_MM) if is_population else footprint
         learnt_from, judged_by = (
             TrainingHeads(heads, is_population, voxel, first) for first in (seed, seed + _UNSEEN)
