@@ -19,6 +19,8 @@ from .network_image import SeenByNetwork, seen_by_network, seen_closely
 # What no head is as far from, in standard deviations; and how unsure the network may be of a head at most (mm).
 _LARGEST_MISFIT, _MOST_UNSURE_MM = 2.5, 15.0
 _FEWEST_VISIBLE = 4
+# Each is aimed by what the one before it found.
+_CLOSE_LOOKS = 3
 
 
 def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None = None) -> LandmarkDetections:
@@ -30,8 +32,13 @@ def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | N
     whole = seen_by_network(radiograph, trained.networks.overview.form.size, trained.field)
     first = _answered(trained.networks.overview, whole)
     aim = aim_at(fused(first).places[0].double().numpy(), whole.field)
-    seen = seen_closely(radiograph, whole, trained.networks.close_up.form.size, aim)
-    placed = measured(_answered(trained.networks.close_up, seen))
+    network = trained.networks.close_up
+    for look in range(_CLOSE_LOOKS):
+        seen = seen_closely(radiograph, whole, network.form.size, aim)
+        answer = _answered(network, seen)
+        if look < _CLOSE_LOOKS - 1:
+            aim = aim_at(fused(answer).places[0].double().numpy(), seen.field).after(aim)
+    placed = measured(answer)
     places = MeasuredPlaces(
         placed.places[0].double().numpy(),
         placed.across[0].double().numpy(),

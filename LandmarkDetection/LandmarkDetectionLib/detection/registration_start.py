@@ -14,8 +14,9 @@ from ..atlas.head import template_head
 from ..atlas.landmark_files import read_landmarks
 from ..atlas.landmark_set import LandmarkSet
 from ..atlas.transfer import transferred
-from ..network.model_file import TrainedDetector, read_detector
+from ..network.model_file import read_detector
 from .detector import detect
+from .landmark_detections import LandmarkDetections
 
 
 def detected_landmarks_start(
@@ -32,16 +33,18 @@ def detected_landmarks_start(
     def start(ct: CT, radiographs: Sequence[Radiograph]) -> Start:
         trained.check_knows(ct, model)
         there = given or trained.landmarks or transferred(template_head(), ct).landmarks
-        return _start(trained, there, ct, radiographs)
+        return start_of([detect(trained, radiograph) for radiograph in radiographs], there, ct, radiographs)
 
     return start
 
 
-def _start(trained: TrainedDetector, there: LandmarkSet, ct: CT, radiographs: Sequence[Radiograph]) -> Start:
+def start_of(
+    views: Sequence[LandmarkDetections], there: LandmarkSet, ct: CT, radiographs: Sequence[Radiograph]
+) -> Start:
+    """The start that landmarks found in each of `radiographs` give, of a CT with its landmarks `there`."""
     usable = there.is_known & there.is_in_ct
     names = tuple(name for name, use in zip(there.names, usable, strict=True) if use)
     known = CTLandmarks(names, there.points[usable], there.uncertainty_mm[usable])
-    views = [detect(trained, radiograph) for radiograph in radiographs]
     # Where no view is sure, what they say may still be right: the solver's verdict will tell.
     none_is = not any(found.is_sure for found in views)
     # What the network itself says: places that the shape of heads brought together err together.

@@ -31,6 +31,10 @@ class Aim:
     turn: Float64[np.ndarray, "3 3"]
     field: float
 
+    def after(self, first: Aim) -> Aim:
+        """This aim, which was taken in the image of the `first` one, from where that was taken."""
+        return Aim(self.turn @ first.turn, self.field)
+
     def moved(self, across: Float64[np.ndarray, "2"], roll: float, log_size: float) -> Aim:
         """Aimed aside by `across` (half widths), rolled by `roll` (rad), wider by a factor of exp `log_size`."""
         x, y = 0.5 * self.field * across

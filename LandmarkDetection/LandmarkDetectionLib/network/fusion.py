@@ -12,6 +12,8 @@ from .landmark_network import NetworkAnswer
 
 # A peak is known to no better than this part of a cell.
 _FINEST_CELL = 0.12
+# Measured on heads that networks had not seen: with these, stated errors hold, and places are best.
+_AS_MUCH_AS, _ALIKE = 3.0, 2.0
 # A standard deviation for the mean absolute error of a Laplace distribution.
 _DEVIATION = 2.0**0.5
 
@@ -43,9 +45,10 @@ def measured(answer: NetworkAnswer) -> PlacedLandmarks:
     """The same as measurements that are independent of each other, for a shape to be fitted to.
 
     What the look at the whole image gets wrong it gets wrong for all landmarks together: all that it says counts as
-    much as one landmark's peak would.
+    much as a few landmarks' peaks would. Peaks err alike near each other; that is why they count as less sure.
     """
-    return _weighted(answer, 1.0 / answer.heat.shape[1])
+    one = _weighted(answer, _AS_MUCH_AS / answer.heat.shape[1])
+    return PlacedLandmarks(one.places, _ALIKE * one.across, _ALIKE * one.depth, one.visibility)
 
 
 def _weighted(answer: NetworkAnswer, part: float) -> PlacedLandmarks:

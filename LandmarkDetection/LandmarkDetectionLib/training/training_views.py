@@ -1,4 +1,4 @@
-"""Views of heads to learn from, with where their landmarks are; by step: same heads, ranges and seed, same views."""
+"""Views of heads to learn from and their landmarks: same heads, ranges, seed and first step, same views."""
 
 from __future__ import annotations
 
@@ -95,6 +95,7 @@ class TrainingViews:
         ]
         self._sizes = sizes
         self._memory: dict[int, WideView] = {}
+        self._first: int | None = None
 
     def exposure(self, step: int, count: int, part: slice = slice(None), ease: float = 0.0) -> Exposure:
         """Of the `count` X-rays of this step those in `part`; `ease` as in `DomainRandomisation.drawn`.
@@ -105,7 +106,9 @@ class TrainingViews:
         random = np.random.default_rng([self._seed, step, 1])
         new = max(1, round(_NEW_PART * count))
         known = (step + 1) * new
-        old = random.integers(max(0, known - _REMEMBERED), known, size=count - new)
+        # A training that goes on begins with new views: to make the old ones again would take minutes.
+        self._first = min(step, step if self._first is None else self._first)
+        old = random.integers(max(self._first * new, known - _REMEMBERED), known, size=count - new)
         numbers = np.concatenate([np.arange(step * new, known), old])
         looks = self._looks[0].drawn(numbers % len(ENERGIES_KEV), random, ease).part(part)
         cuts = [self._cut_drawn(random) for _ in numbers][part]

@@ -1,0 +1,112 @@
+"""From an X-ray's pixels to the network's image and back, whatever the camera; and the commands all the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera, ScanningSlitCamera, rigid
+from DiffRegistrationLib.xray.radiograph import Radiograph
+from fluororeg_runs import camera, run, truth, write_case
+from LandmarkDetectionLib.atlas.head import phantom_head
+from LandmarkDetectionLib.atlas.landmark_files import read_landmarks, write_landmarks
+from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
+from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_closely
+from LandmarkDetectionLib.detection.registration_start import start_of
+from LandmarkDetectionLib.network.close_up import Aim, turned_toward
+
+PINHOLE = PinholeCamera(np.array([[2500.0, 0, 190], [0, 2000, 260], [0, 0, 1]]), np.eye(4), (400, 500))
+SLIT = ScanningSlitCamera(np.eye(4), (300, 512), (0.8, 0.9), (250.0, 3.0), 570.0, 1000.0)
+DOT = (310.0, 150.0)
+
+
+def blob(seen_by: Camera) -> Radiograph:
+    """A blob at `DOT` (u, v) in an otherwise empty image, part of whose edge is not usable."""
+    rows, columns = np.indices(seen_by.size)
+    image = np.exp(-((columns - DOT[0]) ** 2 + (rows - DOT[1]) ** 2) / (2 * 4.0**2))
+    mask = np.ones(seen_by.size, dtype=bool)
+    mask[:, :40] = False
+    return Radiograph(image.astype(np.float32), mask, seen_by)
+
+
+@pytest.mark.parametrize("seen_by", [PINHOLE, SLIT], ids=["pinhole", "slit"])
+@pytest.mark.parametrize("look", ["whole", "close"])
+def test_a_place_in_the_network_s_image_is_the_pixel_that_it_shows(seen_by: Camera, look: str) -> None:
+    seen = seen_by_network(blob(seen_by), 96, (0.1, 0.5))
+    if look == "close":
+        way = np.array([0.02, -0.02, 1.0])
+        seen = seen_closely(blob(seen_by), seen, 96, Aim(turned_toward(way, 0.4), 0.8 * seen.field))
+    image = np.where(seen.image.mask, seen.image.attenuation, 0).astype(np.float64)
+    bright = np.where(image > 0.2 * image.max(), image, 0)
+    rows, columns = np.indices(image.shape)
+    at = np.array([[(bright * axis).sum() / bright.sum() for axis in (columns, rows)]])
+    place = (2 * at + 1) / 96 - 1
+    np.testing.assert_allclose(seen.pixels(place)[0], DOT, atol=1.5)
+    moved = seen.pixels(place + np.array([1e-3, 2e-3])) - seen.pixels(place)
+    np.testing.assert_allclose(moved[0], seen.pixel_derivative(place)[0] @ [1e-3, 2e-3], rtol=1e-2)
+
+
+def test_the_whole_image_is_looked_at_in_the_middle_of_what_can_be_used() -> None:
+    seen = seen_by_network(blob(PINHOLE), 96, (0.01, 1.0))
+    (middle,) = seen.pixels(np.zeros((1, 2)))
+    np.testing.assert_allclose(middle, [(40 + 499) / 2, 399 / 2], atol=1e-6)
+    # 460 columns and 400 rows are usable.
+    assert seen.field == pytest.approx(max(460 / 2500, 400 / 2000))
+    assert rigid.is_rigid(seen.image.camera_from_world)
+
+
+@pytest.mark.slow
+def test_commands_lead_from_a_ct_with_landmarks_to_those_in_an_x_ray(tmp_path: Path) -> None:
+    case = write_case(tmp_path)
+    network, seen = tmp_path / "head.pt", ("--camera", case.camera)
+    train = ("landmarks", "train", case.ct, "--out", network, "--views", "frontal")
+    missing = run(*train)
+    assert missing.code == 2 and "fluororeg landmarks transfer" in missing.stderr
+    write_landmarks(tmp_path / "head.mrk.json", phantom_head(4.0).landmarks)
+    trained = run(*train, "--minutes", 0.03, "--size", 64, "--batch", 8, "--json")
+    assert trained.code == 0, trained.stderr
+    last = json.loads(trained.stdout.splitlines()[-1])
+    assert last["validation"]["seen_mm"] > 0 and (tmp_path / "head.views.png").is_file()
+    found = run("landmarks", "detect", network, case.xray, *seen, "--out", tmp_path / "found", "--json")
+    (view,) = json.loads(found.stdout)["views"]
+    assert len(view["landmarks"]) == 55 and found.code == (0 if view["sure"] else 1)
+    rows = list(csv.DictReader((tmp_path / "found" / "landmarks-1.csv").open(encoding="utf-8")))
+    assert [row["name"] for row in rows] == [one["name"] for one in view["landmarks"]]
+    assert read_landmarks(tmp_path / "found" / "landmarks-1.mrk.json").is_known.all()
+    assert (tmp_path / "found" / "report.html").is_file()
+    other = run("landmarks", "evaluate", network, "--count", 1)
+    assert other.code == 2 and "one patient's head" in other.stderr
+
+
+def test_a_detector_s_places_start_a_registration() -> None:
+    """As a trained detector gives them: here they are the true ones, a quarter of them far off."""
+    head = phantom_head(4.0)
+    random = np.random.default_rng(1)
+    pixels = camera().project(rigid.transform_points(truth(), head.landmarks.points))
+    off = random.normal(0, 0.7, pixels.shape)
+    off[::4] = random.uniform(-30, 30, off[::4].shape)
+    count = len(pixels)
+    found = LandmarkDetections(
+        head.landmarks.names,
+        pixels + off,
+        np.tile(0.5 * np.eye(2), (count, 1, 1)),
+        np.full((count, 3), np.nan),
+        np.full((count, 3, 3), np.nan),
+        np.ones(count),
+        np.ones(count, dtype=bool),
+        pixels + off,
+        np.tile(0.5 * np.eye(2), (count, 1, 1)),
+        2.2,
+        0.7,
+        True,
+        "",
+    )
+    view = Radiograph(np.zeros(camera().size, np.float32), np.ones(camera().size, bool), camera())
+    start = start_of([found], head.landmarks, head.ct, [view])
+    centre = rigid.transform_points(truth(), [head.ct.centre])[0]
+    error = rigid.increment_between(centre, start.poses[0][1], truth())
+    assert np.degrees(np.linalg.norm(error[:3])) < 2 and np.linalg.norm(error[3:]) < 12
+    assert "agreeing" in start.poses[0][0]
