@@ -84,9 +84,14 @@ class Journal:
         """What is known of a registration."""
         return Found.from_dict(self._known[name]) if name in self._known else None
 
-    def add(self, name: str, result: RegistrationResult) -> Found:
-        """Keep a registration's result."""
-        found = Found.of(result)
+    def without_file(self) -> Journal:
+        """One that knows the same and writes nothing."""
+        other = Journal()
+        other._known = dict(self._known)
+        return other
+
+    def add(self, name: str, found: Found) -> None:
+        """Keep a registration."""
         content = found.to_dict()
         if self._path is not None:
             try:
@@ -98,7 +103,6 @@ class Journal:
                     self._path, f"cannot be written: {error.strerror}", "Choose another output folder."
                 ) from error
         self._known[name] = content
-        return found
 
     def _begin(self, path: Path) -> None:
         """Before the first line: one that a kill has cut short goes, and so does what another task has left."""

@@ -31,6 +31,10 @@ class ReadAhead:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
+    def __reduce__(self) -> tuple[type[ReadAhead], tuple[FrameSource]]:
+        """In another process: one that reads on with a thread of its own."""
+        return ReadAhead, (self._source,)
+
     @property
     def times(self) -> Sequence[int]:
         """Numbers of the frames."""

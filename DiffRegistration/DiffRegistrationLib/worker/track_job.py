@@ -201,11 +201,15 @@ class _Audience:
         (found,) = progress.found.values()
         self.order += [progress.time] if progress.time not in self._verdicts else []
         self._verdicts[progress.time] = found.verdict
-        if self._job.live and found.pose is not None and self._of is not None and self._of[0] == progress.time:
+        was_watched = self._of is not None and self._of[0] == progress.time
+        if self._job.live and found.pose is not None and was_watched:
             self._frames.show(found.pose, at_once=True)
         done = len(self._verdicts)
         spent = clock.perf_counter() - self._began
         numbers = self._numbers(progress.time)
+        if found.pose is not None and not was_watched:
+            # Another process found it: what is shown goes on with the frames of this one.
+            del numbers["frame"]
         if found.similarity is not None:
             numbers["similarity"] = found.similarity
         self._tell(
@@ -213,7 +217,7 @@ class _Audience:
                 self._job.id,
                 done / self._total,
                 spent / done * (self._total - done),
-                f"Frame {progress.time}: {found.verdict.value}, {done} of {self._total} done",
+                f"{progress.words}, {done} of {self._total} done",
                 numbers,
             )
         )
