@@ -16,7 +16,10 @@ from LandmarkDetectionLib.atlas.landmark_files import read_landmarks, write_land
 from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
 from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_closely
 from LandmarkDetectionLib.detection.registration_start import start_of
+from LandmarkDetectionLib.detection.skull import skull_of, skull_template
 from LandmarkDetectionLib.network.close_up import Aim, turned_toward
+from LandmarkDetectionLib.skull_shape.extraction import skull_surface
+from LandmarkDetectionLib.skull_shape.surface_distance import surface_distance
 
 PINHOLE = PinholeCamera(np.array([[2500.0, 0, 190], [0, 2000, 260], [0, 0, 1]]), np.eye(4), (400, 500))
 SLIT = ScanningSlitCamera(np.eye(4), (300, 512), (0.8, 0.9), (250.0, 3.0), 570.0, 1000.0)
@@ -79,6 +82,29 @@ def test_commands_lead_from_a_ct_with_landmarks_to_those_in_an_x_ray(tmp_path: P
     assert (tmp_path / "found" / "report.html").is_file()
     other = run("landmarks", "evaluate", network, "--count", 1)
     assert other.code == 2 and "one patient's head" in other.stderr
+
+
+def test_the_skull_of_what_was_found_lies_where_the_head_is() -> None:
+    template, other = (phantom_head(3.0, variant) for variant in (0, 2))
+    placed = rigid.transform_points(camera().camera_from_world @ truth(), other.landmarks.points)
+    count = len(placed)
+    nothing = np.zeros((count, 2)), np.tile(np.eye(2), (count, 1, 1))
+    found = LandmarkDetections(
+        other.landmarks.names,
+        *nothing,
+        placed,
+        np.tile(np.eye(3), (count, 1, 1)),
+        np.ones(count),
+        np.ones(count, dtype=bool),
+        *nothing,
+        1.0,
+        0.7,
+        True,
+        "",
+    )
+    skull = skull_of(found, camera().camera_from_world, skull_template(template))
+    true = skull_surface(other.ct).carried(lambda points: rigid.transform_points(truth(), points))
+    assert surface_distance(skull.surface, true).mean_mm < 1.0
 
 
 def test_a_detector_s_places_start_a_registration() -> None:

@@ -180,6 +180,9 @@ def detect(
     model: ModelArgument,
     xrays: Annotated[list[Path], typer.Argument(help="X-ray images.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for landmarks and report.")] = Path("landmarks"),
+    skull: Annotated[
+        bool, typer.Option("--skull", help="Write the skull, warped to the landmarks, as .vtp and .stl, too.")
+    ] = False,
     camera: CameraOption = None,
     sdd: SddOption = None,
     sod: SodOption = None,
@@ -210,7 +213,7 @@ def detect(
             bone_is_bright=bone_bright,
         )
         with console.status("Finding landmarks…"):
-            views = detect_files(model, files, output=out)
+            views = detect_files(model, files, output=out, with_skull=skull)
     if as_json:
         content = [detections_as_dict(view.found) for view in views]
         print_json({"views": content, "report": str(out / "report.html")})
