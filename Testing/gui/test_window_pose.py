@@ -155,9 +155,11 @@ def test_sliders_count_from_where_other_hands_put_the_ct(panel: Any) -> None:
 def test_undo_takes_back_each_manual_move_and_registration_by_itself(panel: Any) -> None:
     ct, _xrays = patient(panel, 180.0)
     ui, undo = panel.manual.ui, panel.register.ui.undoButton
+    assert not undo.enabled
     ui.rightSlider.value = 10.0
     pump(0.05)
     register(panel)
+    assert undo.enabled
     assert message(panel) == "" and ui.rightSlider.value == 0.0
     found = pose_of(ct)
     ui.superiorSlider.value = 7.0

@@ -193,7 +193,7 @@ def test_a_network_that_nodes_trained_registers_nodes_and_files_alike(
     ct, xray = loaded(case.ct), added(files[0])
     model = tmp_path / "größe.pt"
     told: list[str] = []
-    trained = logic.train(ct, model, minutes=0.1, listener=Listener(progressed=lambda p: told.append(p.words)))
+    trained = logic.train(ct, model, minutes=0.02, listener=Listener(progressed=lambda p: told.append(p.words)))
     assert trained is not None and trained.model == model and not trained.stopped and told
     assert logic.engine is not None and logic.engine.torch and logic.engine.device
     by = register_files(case.ct, files[:1], output=tmp_path / "by files", start=str(model))

@@ -34,6 +34,7 @@ from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.files.camera_files import write_camera
 from DiffRegistrationLib.xray.files.ct_writing import write_ct
 from DiffRegistrationLib.xray.files.radiograph_files import write_image
+from DiffRegistrationLib.xray.files.transform_files import write_pose
 from DiffRegistrationLib.xray.geometry import PinholeCamera, rigid
 from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera
 from DiffRegistrationLib.xray.phantom import head_phantom
@@ -77,15 +78,21 @@ def write_xray(path: Path, number: int) -> None:
     write_image(path, counts.astype(np.float32) + 0.5, view)
 
 
-def write_cohort(folder: Path, count: int, more: Sequence[str] = ()) -> Path:
-    """A manifest of cases case-1 … of one head, and `more` lines; its files beside it."""
+def write_cohort(folder: Path, count: int, more: Sequence[str] = (), near: bool = False) -> Path:
+    """A manifest of cases case-1 … of one head, and `more` lines; its files beside it.
+
+    Cases start from the AP view, or `near` the truth, which needs no search and is quick.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_ct(folder / "head.nrrd", small_head())
     write_camera(folder / "camera.json", small_camera())
     lines = []
     for number in range(1, count + 1):
         write_xray(folder / f"x-{number}.nrrd", number)
-        lines.append(f"case-{number},head.nrrd,x-{number}.nrrd,camera.json,ap")
+        if near:
+            write_pose(folder / f"start-{number}.json", rigid.rigid(np.eye(3), [2.0, -3.0, 2.0]) @ truth(number))
+        start = f"start-{number}.json" if near else "ap"
+        lines.append(f"case-{number},head.nrrd,x-{number}.nrrd,camera.json,{start}")
     manifest = folder / "manifest.csv"
     manifest.write_text("\n".join([COLUMNS, *lines, *more]) + "\n", encoding="utf-8")
     return manifest

@@ -69,7 +69,7 @@ def test_bones_are_followed_from_files_to_files_and_a_second_run_takes_what_is_k
         assert str(copied.folder) not in (copied.out / path).read_text(encoding="utf-8")
 
     for name in ("register", "register_sound_views"):
-        monkeypatch.setattr(f"DiffRegistrationLib.tracking.tracker.{name}", None)
+        monkeypatch.setattr(f"DiffRegistrationLib.tracking.registrations.{name}", None)
     again = run(*asked)
     assert again.code == 0 and again.json["bodies"] == bodies
     one, other = read_track(copied.out), track

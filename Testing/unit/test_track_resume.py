@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from DiffRegistrationLib.tracking.journal import JOURNAL
+from fluororeg_runs import run
 from tracking_files import SequenceOnDisk, write_sequence
 
 PATIENCE = 300.0
@@ -31,9 +32,9 @@ def without_seconds(folder: Path) -> object:
 
 @pytest.mark.slow
 def test_a_killed_process_loses_no_more_than_what_it_was_at(tmp_path: Path) -> None:
-    files = write_sequence(tmp_path, range(8))
+    files = write_sequence(tmp_path, range(6))
     whole, cut_off = tmp_path / "whole", tmp_path / "cut off"
-    assert started(files, whole).wait(PATIENCE) == 0
+    assert run(*files.track("--json", "--out", whole)).code == 0
     lines = (whole / JOURNAL).read_text(encoding="utf-8").count("\n")
 
     process = started(files, cut_off)
@@ -46,7 +47,7 @@ def test_a_killed_process_loses_no_more_than_what_it_was_at(tmp_path: Path) -> N
     known = journal.read_text(encoding="utf-8").splitlines()
     assert not (cut_off / "track.json").exists() and lines // 2 < len(known) < lines
 
-    assert started(files, cut_off).wait(PATIENCE) == 0
+    assert run(*files.track("--json", "--out", cut_off)).code == 0
     # What was known was taken as it was, not found again.
     assert journal.read_text(encoding="utf-8").splitlines()[: len(known) - 1] == known[:-1]
     assert without_seconds(cut_off) == without_seconds(whole)

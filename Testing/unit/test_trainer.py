@@ -65,8 +65,8 @@ def test_a_training_that_was_put_away_goes_on_as_if_it_had_not_been(tmp_path: Pa
 
 def test_time_is_kept() -> None:
     began = time.perf_counter()
-    progress = trainer().train(Budget(seconds=2.0))
-    assert progress.seconds >= 2.0 and progress.part == 1
+    progress = trainer().train(Budget(seconds=1.0))
+    assert progress.seconds >= 1.0 and progress.part == 1
     assert time.perf_counter() - began < 30
 
 
@@ -74,7 +74,7 @@ TWO = """
     import sys
     import torch
     from DiffRegistrationLib.training.trainer import Trainer
-from DiffRegistrationLib.training.training_loop import Budget
+    from DiffRegistrationLib.training.training_loop import Budget
     from DiffRegistrationLib.training.training_state import TrainingState
     from DiffRegistrationLib.training.workers import workers
     from test_trainer import PRESET, SMALL, head, weights
@@ -173,7 +173,7 @@ def test_what_cannot_be_trained_is_refused(
 def test_a_lack_of_memory_says_what_was_asked_for_and_what_to_lower(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Trainer, "_step", lambda *_: float(torch.empty(10**13).sum()))
+    monkeypatch.setattr(Trainer, "step", lambda *_: float(torch.empty(10**13).sum()))
     with pytest.raises(InputError, match=r"40000000000000 bytes.*--batch"):
         train(head(), tmp_path / "head.pt", preset=PRESET, recipe=SMALL, budget=Budget(steps=1))
     assert not (tmp_path / "head.pt").exists()
