@@ -237,7 +237,8 @@ def test_tracks_shows_each_frame_with_its_drr_and_what_was_found(
 def test_cancelling_leaves_frame_ct_and_scene_as_they_were(panel: Any) -> None:
     from window_patient import scene_in_words
 
-    node = cine(range(8))
+    # So many that a slow machine looks before they are done.
+    node = cine(range(24))
     ct = found(panel, frames=range(4))
     browser(node).SetSelectedItemNumber(2)
     pump(0.5)

@@ -136,11 +136,12 @@ def test_corrections_stay_and_lead_the_fit(template: Head, other: Head) -> None:
 def test_what_is_no_head_is_refused() -> None:
     z, y, x = np.indices((60, 60, 60)) - 30.0
     grid = np.diag([2.5, 2.5, 2.5, 1])
-    # Two long bones. (A hollow ball of bone of a head's size passes for a vault.)
-    bones = np.minimum(np.hypot(x - 8, y), np.hypot(x + 8, y))
-    with pytest.raises(InputError, match="does not look like a head"):
-        transferred(phantom_head(2.0), CT.from_hounsfield(np.where(bones < 5, 900.0, -1000.0), grid))
+    long_bones = np.minimum(np.hypot(x - 8, y), np.hypot(x + 8, y)) < 5
     radius = np.sqrt(x**2 + y**2 + 1.4 * z**2)
+    hollow_ball = (radius < 28) & (radius > 25)
+    for bone in (long_bones, hollow_ball):
+        with pytest.raises(InputError, match="does not look like a head"):
+            transferred(phantom_head(2.0), CT.from_hounsfield(np.where(bone, 900.0, -1000.0), grid))
     water = CT.from_hounsfield(np.where(radius < 25, 0.0, -1000.0), grid)
     with pytest.raises(InputError, match="hardly any bone"):
         transferred(phantom_head(2.0), water)

@@ -19,9 +19,12 @@ from .landmark_set import LandmarkSet, LandmarkStatus
 from .snapping import snapped
 from .transfer_confidence import Fit, judged, measured_fit
 
-# Heads, skulls without jaw or face and computed ones reach more once deformed; long bones, a hand, a box less.
+# Real heads, computed ones, skulls without jaw or face: 0.5 and more, bent by 8 mm at most; a calotte alone 0.5. A
+# forearm and a chest reach 0.3; a box and hollow balls 0.5 to 0.7, but a head must be bent by 20 mm and more for them.
 LEAST_AGREEMENT = 0.35
-DOUBTFUL_AGREEMENT = 0.5
+DOUBTFUL_AGREEMENT = 0.45
+MOST_BEND_MM = 13.0
+DOUBTFUL_BEND_MM = 9.0
 _LEAST_BONE_CM2 = 40.0
 _CERTAIN = (LandmarkStatus.PLACED, LandmarkStatus.CORRECTED)
 
@@ -31,9 +34,10 @@ class Transfer:
     """Landmarks carried to a CT, and how well its bone was met.
 
     `ct_from_template` maps points (n, 3) of the template's frame to the CT's (RAS mm); the landmarks, carried by it,
-    have then been refined by their own definitions. `bone_overlap` is the Dice
-    coefficient of both bones where both CTs show something, `surface_mm` the mean distance of matched bone surfaces,
-    `agreement` (0…1) the part of the surfaces that matches. `words` say what a person should know.
+    have then been refined by their own definitions. `bone_overlap` is the Dice coefficient of both bones where both
+    CTs show something, `surface_mm` the mean distance of matched bone surfaces, `agreement` (0…1) the part of the
+    surfaces that matches, `bend_mm` (root mean square) how far the template was bent beyond turning and stretching.
+    `words` say what a person should know.
     """
 
     landmarks: LandmarkSet
@@ -41,12 +45,13 @@ class Transfer:
     bone_overlap: float
     surface_mm: float
     agreement: float
+    bend_mm: float
     words: tuple[str, ...]
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether the bones match so little that the CT may not show a head as the template is."""
-        return self.agreement < DOUBTFUL_AGREEMENT
+        """Whether the bones match so little, or after so much bending, that the CT may not show a head."""
+        return self.agreement < DOUBTFUL_AGREEMENT or self.bend_mm > DOUBTFUL_BEND_MM
 
 
 def transferred(
@@ -78,17 +83,20 @@ def transferred(
     )
     tell("judging the fit", 0.0)
     fit = measured_fit(of_template, of_ct, deformation)
-    if fit.agreement < LEAST_AGREEMENT:
+    if fit.agreement < LEAST_AGREEMENT or fit.bend_mm > MOST_BEND_MM:
         raise InputError(
             "the CT",
             f"shows bone that does not look like a head's: {fit.agreement:.0%} of it matches the template "
-            f"({LEAST_AGREEMENT:.0%} is the least)",
+            f"({LEAST_AGREEMENT:.0%} is the least), which had to be bent by {fit.bend_mm:.0f} mm for it "
+            f"({MOST_BEND_MM:.0f} mm is the most)",
             "Choose a CT of a head, or place a few landmarks by hand and try again.",
         )
     landmarks = _refined(ct, judged(template.landmarks, of_ct, deformation, fit))
     landmarks = _with_kept(landmarks, kept)
     tell("judging the fit", 1.0)
-    return Transfer(landmarks, deformation, fit.overlap, fit.surface_mm, fit.agreement, _words(landmarks, fit))
+    return Transfer(
+        landmarks, deformation, fit.overlap, fit.surface_mm, fit.agreement, fit.bend_mm, _words(landmarks, fit)
+    )
 
 
 def _certain(
@@ -130,10 +138,10 @@ def _with_kept(landmarks: LandmarkSet, kept: LandmarkSet | None) -> LandmarkSet:
 
 def _words(landmarks: LandmarkSet, fit: Fit) -> tuple[str, ...]:
     words = []
-    if fit.agreement < DOUBTFUL_AGREEMENT:
+    if fit.agreement < DOUBTFUL_AGREEMENT or fit.bend_mm > DOUBTFUL_BEND_MM:
         words.append(
-            f"Only {fit.agreement:.0%} of the bone matches the template: check that the CT shows a head, and every "
-            "landmark before it is used."
+            f"{fit.agreement:.0%} of the bone matches the template, bent by {fit.bend_mm:.0f} mm: check that the CT "
+            "shows a head, and every landmark before it is used."
         )
     outside = [name for name, status in zip(landmarks.names, landmarks.status, strict=True) if status == "outside"]
     if outside:

@@ -23,6 +23,11 @@ _REACH_MM = 25.0
 # Less of the bone around a landmark than this has bone of the CT near, however it faces: the CT does not show it.
 _LEAST_SHOWN = 0.4
 _SHOWN_MM = 5.0
+# Bones that a CT may lack though its neighbours are there. So much of the template's bone, just below its surface, must
+# lie in bone around the landmarks that the CT reaches: without a jaw 0.1 does, with the jaw of anyone 0.5 and more.
+_LEAST_FILLED = 0.3
+_CLOSEST = 25
+_BELOW_MM = (1.0, 2.0)
 # What remains where bone matches perfectly; what one landmark may slide along smooth bone; what bone that found no
 # match adds; what each millimetre beyond the CT's edge adds.
 _LEAST_MM = 0.6
@@ -36,7 +41,7 @@ class Fit:
     """The template's surface points and how each was met.
 
     `residual_mm` is along the normal of the nearest bone; `seen`: where the CT reaches; `shown`: where it has bone
-    near; `matched`: where that faces the same way. `overlap`, `surface_mm` and `agreement` as in `Transfer`.
+    near; `matched`: where that faces the same way; `filled` (0…1): whether it has bone just below the surface. The other figures are those of `Transfer`.
     """
 
     points: Float64[np.ndarray, "n 3"]
@@ -44,9 +49,11 @@ class Fit:
     seen: Bool[np.ndarray, "n"]
     shown: Bool[np.ndarray, "n"]
     matched: Bool[np.ndarray, "n"]
+    filled: Float64[np.ndarray, "n"]
     overlap: float
     surface_mm: float
     agreement: float
+    bend_mm: float
 
 
 def measured_fit(template: BonePoints, ct: BonePoints, deformation: Deformation) -> Fit:
@@ -54,6 +61,7 @@ def measured_fit(template: BonePoints, ct: BonePoints, deformation: Deformation)
     keep = template.thinned(4.0)
     points = template.points[keep]
     moved = deformation(points)
+    bend = moved - rigid.transform_points(deformation.affine, points)
     facing = deformation.normals(points, template.normals[keep])
     target = Target(ct, 3.0)
     distance, at = target.nearest(moved, facing)
@@ -74,10 +82,12 @@ def measured_fit(template: BonePoints, ct: BonePoints, deformation: Deformation)
         seen,
         shown,
         matched,
+        _filled(ct, deformation, points, template.normals[keep]),
         _overlap(template, ct, deformation),
         float(residual[matched].mean()) if matched.any() else float("nan"),
         # So much of the template's bone must be in the CT for full marks.
         float(np.sqrt(shares[0] * shares[1]) * min(1.0, seen.mean() / 0.4)),
+        float(np.sqrt((bend[seen] ** 2).sum() / max(1, seen.sum()))),
     )
 
 
@@ -97,7 +107,14 @@ def judged(landmarks: LandmarkSet, ct: BonePoints, deformation: Deformation, fit
     depth = ct.depth_in_field(points[known])
     shown = counted & fit.shown[near]
     outside = (depth < 0) | (shown.sum(axis=1) < _LEAST_SHOWN * counted.sum(axis=1))
-    outside |= _regions_not_shown(landmarks, known, outside)
+    closest = near[:, :_CLOSEST]
+    names = [name for name, there in zip(landmarks.names, known, strict=True) if there]
+    reached = fit.seen[closest].mean(axis=1) > 0.5
+    for bone in _loose_bones():
+        of_bone = np.array([name in bone for name in names], dtype=bool)
+        judges = of_bone & reached
+        if judges.any() and fit.filled[closest[judges]].mean() < _LEAST_FILLED:
+            outside |= of_bone
     spread = np.sqrt(
         landmarks.uncertainty_mm[known] ** 2
         + _LEAST_MM**2
@@ -111,14 +128,33 @@ def judged(landmarks: LandmarkSet, ct: BonePoints, deformation: Deformation, fit
     return LandmarkSet(landmarks.names, points, sigma, tuple(status))
 
 
-def _regions_not_shown(
-    landmarks: LandmarkSet, known: Bool[np.ndarray, "n"], outside: Bool[np.ndarray, "k"]
-) -> Bool[np.ndarray, "k"]:
-    """A jaw is there or it is not: where most of its landmarks are not shown, bone near the others is something
-    else's."""
-    jaw = {one.name for one in skull_landmarks().definitions if one.region == "mandible"}
-    of_jaw = np.array([name in jaw for name, there in zip(landmarks.names, known, strict=True) if there])
-    return of_jaw & (outside[of_jaw].mean() > 0.6) if of_jaw.any() else of_jaw
+def _loose_bones() -> tuple[set[str], set[str]]:
+    """The landmarks of the jaw, with its teeth, and those of the neck."""
+    definitions = skull_landmarks().definitions
+    jaw = {one.name for one in definitions if one.region == "mandible" or one.name.startswith("lower ")}
+    return jaw, {one.name for one in definitions if one.region == "cervical spine"}
+
+
+def _filled(
+    ct: BonePoints,
+    deformation: Deformation,
+    points: Float64[np.ndarray, "n 3"],
+    normals: Float64[np.ndarray, "n 3"],
+) -> Float64[np.ndarray, "n"]:
+    """Part of the places just below points of the template's surface that are bone in the CT."""
+    return np.mean([_bone_at(ct, deformation(points - depth * normals))[0] for depth in _BELOW_MM], axis=0)
+
+
+def _bone_at(
+    ct: BonePoints, places: Float64[np.ndarray, "n 3"]
+) -> tuple[Bool[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
+    """Whether there is bone at places of the CT's frame, and whether the CT reaches there."""
+    at = np.round(ct.voxels_of(places)).astype(int)
+    there = ((at >= 0) & (at < np.array(ct.is_bone.shape[::-1]))).all(axis=1)
+    bone = np.zeros(len(places), dtype=bool)
+    i, j, k = at[there].T
+    bone[there] = ct.is_bone[k, j, i]
+    return bone, there
 
 
 def _overlap(template: BonePoints, ct: BonePoints, deformation: Deformation) -> float:
@@ -127,15 +163,11 @@ def _overlap(template: BonePoints, ct: BonePoints, deformation: Deformation) -> 
     bone = template.is_bone[:: steps[2], :: steps[1], :: steps[0]]
     index = np.argwhere(np.ones_like(bone))[:, ::-1] * steps
     own = bone.ravel()
-    size = np.array(ct.is_bone.shape[::-1])
     both = either = 0
     # A part at a time: each point has 64 weights per lattice.
     for part in np.array_split(np.arange(len(index)), max(1, len(index) // 20_000)):
         places = deformation(rigid.transform_points(template.ct_from_voxel, index[part]))
-        at = np.round(ct.voxels_of(places)).astype(int)
-        there = ((at >= 0) & (at < size)).all(axis=1)
-        i, j, k = at[there].T
-        other = ct.is_bone[k, j, i]
-        both += int((own[part][there] & other).sum())
+        other, there = _bone_at(ct, places)
+        both += int((own[part] & other).sum())
         either += int(own[part][there].sum() + other.sum())
     return 2 * both / either if either else 0.0
