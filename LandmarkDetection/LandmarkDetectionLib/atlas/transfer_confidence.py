@@ -23,8 +23,8 @@ _REACH_MM = 25.0
 # Less of the bone around a landmark than this has bone of the CT near, however it faces: the CT does not show it.
 _LEAST_SHOWN = 0.4
 _SHOWN_MM = 5.0
-# Bones that a CT may lack though its neighbours are there. So much of the template's bone, just below its surface, must
-# lie in bone around the landmarks that the CT reaches: without a jaw 0.1 does, with the jaw of anyone 0.5 and more.
+# Bones that a CT may lack though their neighbours are there: so much of the template's bone, just below its surface,
+# must lie in bone around the landmarks that the CT reaches. Without a jaw 0.1 does, with anyone's jaw 0.5 and more.
 _LEAST_FILLED = 0.3
 _CLOSEST = 25
 _BELOW_MM = (1.0, 2.0)
@@ -41,7 +41,8 @@ class Fit:
     """The template's surface points and how each was met.
 
     `residual_mm` is along the normal of the nearest bone; `seen`: where the CT reaches; `shown`: where it has bone
-    near; `matched`: where that faces the same way; `filled` (0…1): whether it has bone just below the surface. The other figures are those of `Transfer`.
+    near; `matched`: where that faces the same way; `filled` (0…1): whether it has bone just below the surface. The
+    other figures are those of `Transfer`.
     """
 
     points: Float64[np.ndarray, "n 3"]
@@ -150,7 +151,7 @@ def _bone_at(
 ) -> tuple[Bool[np.ndarray, "n"], Bool[np.ndarray, "n"]]:
     """Whether there is bone at places of the CT's frame, and whether the CT reaches there."""
     at = np.round(ct.voxels_of(places)).astype(int)
-    there = ((at >= 0) & (at < np.array(ct.is_bone.shape[::-1]))).all(axis=1)
+    there = np.asarray(((at >= 0) & (at < np.array(ct.is_bone.shape[::-1]))).all(axis=1))
     bone = np.zeros(len(places), dtype=bool)
     i, j, k = at[there].T
     bone[there] = ct.is_bone[k, j, i]
