@@ -15,14 +15,19 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 # Read off the scan's slices (RAS mm).
 SEEN = {
-    "nasion": (4.5, -20.0, 730.0),
-    "vertex": (2.0, -105.0, 828.0),
-    "mastoid tip right": (51.5, -127.0, 699.5),
-    "mastoid tip left": (-46.0, -124.5, 699.0),
+    "nasion": (5.0, -20.7, 733.5),
+    "rhinion": (3.9, -11.1, 718.3),
+    "vertex": (1.1, -108.4, 827.2),
+    "opisthocranion": (0.2, -196.8, 751.3),
+    "mastoid tip right": (52.3, -127.2, 697.2),
+    "mastoid tip left": (-45.5, -125.0, 697.2),
     "frontozygomatic suture right": (55.0, -43.0, 734.5),
     "frontozygomatic suture left": (-45.5, -40.0, 734.5),
 }
-CUT_OFF = ("menton", "gonion right", "gonion left", "upper incisor", "C2 spinous process", "B point")
+CUT_OFF = (
+    *("menton", "gonion right", "gonion left", "upper incisor", "C2 spinous process", "B point"),
+    *("condylion right", "coronoid tip left", "dens tip"),
+)
 
 
 @pytest.fixture(scope="module")

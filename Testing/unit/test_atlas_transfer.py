@@ -6,14 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.geometry import rigid
+from DiffRegistrationLib.xray.phantom import head_phantom
+from DiffRegistrationLib.xray.phantom.anatomy import STRUCTURES
 from LandmarkDetectionLib.atlas.definitions import skull_landmarks
 from LandmarkDetectionLib.atlas.head import Head, phantom_head
 from LandmarkDetectionLib.atlas.landmark_set import LandmarkSet, LandmarkStatus
 from LandmarkDetectionLib.atlas.transfer import transferred
-from LandmarkDetectionLib.atlas.transfer_evaluation import smoothly_deformed
+from LandmarkDetectionLib.evaluation.transfer_evaluation import smoothly_deformed
 
 TURNED = rigid.rigid(rigid.rotation_exp(np.radians([20.0, 5.0, 170.0])), [80.0, -250.0, 700.0])
 
@@ -108,6 +111,20 @@ def test_a_head_cut_above_its_jaw_says_what_it_does_not_show(template: Head) -> 
     # Where they should be, and less sure of it.
     assert error[~shown].mean() < 6
     assert found.uncertainty_mm[~shown].mean() > 3 * found.uncertainty_mm[shown].mean()
+
+
+def test_a_jaw_that_is_not_there_is_not_taken_for_the_bone_above_it(template: Head) -> None:
+    whole = head_phantom(2.0, variant=1)
+    assert whole.ct.labels is not None
+    hounsfield = hounsfield_from_attenuation(whole.ct.attenuation)
+    gone = np.isin(whole.ct.labels, [STRUCTURES["mandible"], STRUCTURES["teeth"]])
+    jawless = CT.from_hounsfield(np.where(gone, 40.0, hounsfield).astype(np.float32), whole.ct.ct_from_voxel)
+    found = transferred(template, jawless).landmarks
+    status = dict(zip(found.names, found.status, strict=True))
+    for name in ("menton", "pogonion", "gonion left", "gonion right", "condylion right", "coronoid tip left"):
+        assert status[name] is LandmarkStatus.OUTSIDE, name
+    for name in ("nasion", "mastoid tip left", "zygion right", "basion"):
+        assert status[name] is LandmarkStatus.TRANSFERRED, name
 
 
 def test_corrections_stay_and_lead_the_fit(template: Head, other: Head) -> None:

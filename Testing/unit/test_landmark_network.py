@@ -22,6 +22,7 @@ from LandmarkDetectionLib.network.landmark_networks import LandmarkNetworks
 from LandmarkDetectionLib.network.model_file import read_detector, write_detector
 from LandmarkDetectionLib.population.view_ranges import view_ranges
 from LandmarkDetectionLib.shape_prior.landmark_shape import patient_shape
+from LandmarkDetectionLib.training.muon import orthogonal
 from LandmarkDetectionLib.training.trainer import LandmarkTrainer, Recipe
 from LandmarkDetectionLib.training.training_heads import TrainingHeads
 from LandmarkDetectionLib.training.training_views import TrainingViews, labels_of
@@ -149,9 +150,9 @@ def test_a_file_gives_the_same_network_back(tmp_path: Path) -> None:
         "seconds": 1.0,
     }
     path = tmp_path / "head.pt"
+    images = torch.rand(2, 64, 64), torch.ones(2, 64, 64, dtype=torch.bool)
     write_detector(path, networks, patient_shape(head), head.landmarks, about)
     again = read_detector(path)
-    images = torch.rand(2, 64, 64), torch.ones(2, 64, 64, dtype=torch.bool)
     networks.eval()
     for one, other in zip(networks([images] * 2), again.networks([images] * 2), strict=True):
         torch.testing.assert_close(one, other)
@@ -162,7 +163,7 @@ def test_a_file_gives_the_same_network_back(tmp_path: Path) -> None:
 def test_a_network_of_other_definitions_is_refused(tmp_path: Path) -> None:
     head = phantom_head(4.0)
     path = tmp_path / "head.pt"
-    networks = LandmarkNetworks((FORM, FORM), torch.zeros(2, 4, 55, 3))
+    networks = LandmarkNetworks((FORM, FORM), torch.randn(2, 4, 55, 3))
     write_detector(path, networks, patient_shape(head), None, ABOUT)
     content = read_tensors(path)
     known = skull_landmarks().fingerprint
@@ -172,6 +173,20 @@ def test_a_network_of_other_definitions_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="damaged"):
         read_detector(path)
+
+
+@pytest.mark.parametrize("shape", [(2, 20, 90), (3, 70, 12)])
+def test_steps_go_along_all_directions_of_a_layer_alike(shape: tuple[int, ...]) -> None:
+    torch.manual_seed(2)
+    gradients = torch.randn(shape) @ torch.diag(10.0 ** torch.linspace(-1, 1, shape[2]))
+    steps = orthogonal(gradients)
+    lengths = torch.linalg.svdvals(steps)
+    assert lengths.min() > 0.4 and lengths.max() < 1.4
+    # Each in the gradient's own directions.
+    U, _, Vt = torch.linalg.svd(gradients, full_matrices=False)
+    along = U.mT @ steps @ Vt.mT
+    torch.testing.assert_close(along, torch.diag_embed(torch.diagonal(along, dim1=1, dim2=2)), atol=0.1, rtol=0)
+    assert (torch.diagonal(along, dim1=1, dim2=2) > 0.4).all()
 
 
 @pytest.mark.slow

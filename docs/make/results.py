@@ -1,6 +1,6 @@
 """docs/results.md and the figures in the README, measured anew on this machine: `make results`.
 
-python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [wrist] [motion]
+python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [wrist] [motion]
 
 Runs the benchmarks, the demo, the evaluation and trainings as a user would and writes down what they print, with date,
 machine and versions: all of it, or the parts that are named. Evaluation and training take hours; cases of the
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import evaluations
+import landmark_results
 import motions
 import trainings
 from DiffRegistrationLib.benchmarks.machine import machine
@@ -198,6 +199,14 @@ def training_part() -> Part:
     )
 
 
+def landmarks_part() -> Part:
+    """Skull landmarks."""
+    before = os.getloadavg()[0]
+    found = landmark_results.run(measured)
+    where = machine("fluororegistration", "numpy", "numba", "torch")
+    return _with_machine(landmark_results.in_words(found, table), where, before), []
+
+
 def wrist_part() -> Part:
     """Real dual fluoroscopy."""
     before = os.getloadavg()[0]
@@ -217,6 +226,7 @@ PARTS = {
     "scout": scout_part,
     "evaluation": evaluation_part,
     "training": training_part,
+    "landmarks": landmarks_part,
     "wrist": wrist_part,
     "motion": motion_part,
     "demo": demo_part,

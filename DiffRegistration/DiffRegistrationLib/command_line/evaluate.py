@@ -43,6 +43,14 @@ def evaluate(
             "--network-minutes", help="Also from a pose network, trained for so long on the suite's CT first."
         ),
     ] = None,
+    network: Annotated[
+        Path | None,
+        typer.Option("--network", help="Also from this network: one for poses of the suite's CT, or for landmarks."),
+    ] = None,
+    landmarks: Annotated[
+        Path | None,
+        typer.Option("--landmarks", help="Landmarks of the suite's CT (.mrk.json), for a network that finds them."),
+    ] = None,
     disturbance: Annotated[
         str, typer.Option("--disturbance", help="Something else wrong with the X-rays; a wrong name lists them.")
     ] = "none",
@@ -76,6 +84,8 @@ def evaluate(
                 starts=start,
                 peer_cases=peer_cases if peers else 0,
                 network_minutes=network_minutes,
+                network_file=network,
+                landmarks=landmarks,
                 tell=status.update,
             )
             rows: list[RobustnessRow] = []
@@ -87,7 +97,8 @@ def evaluate(
 
                 status.update("Drawing the report…")
                 command = _command(
-                    suite, subject, cases, start, peer_cases if peers else 0, network_minutes, disturbance, robustness
+                    *(suite, subject, cases, start, peer_cases if peers else 0, network_minutes),
+                    *(network is not None, disturbance, robustness),
                 )
                 write_page(folder / "report.html", evaluation, command, rows)
     if as_json:
@@ -129,6 +140,7 @@ def _command(
     start: list[str] | None,
     peer_cases: int,
     network_minutes: float | None,
+    has_network: bool,
     disturbance: str,
     robustness: int,
 ) -> str:
@@ -140,6 +152,7 @@ def _command(
         words += ["--start", kind]
     words += ["--peers", "--peer-cases", str(peer_cases)] if peer_cases else []
     words += ["--network-minutes", f"{network_minutes:g}"] if network_minutes else []
+    words += ["--network", "NETWORK.pt"] if has_network else []
     words += ["--disturbance", disturbance] if disturbance != "none" else []
     words += ["--robustness", str(robustness)] if robustness else []
     return shlex.join([*words, "--html"])

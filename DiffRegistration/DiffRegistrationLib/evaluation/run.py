@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,7 @@ from ..xray.simulator.ranges import EVALUATION
 from .case import Bench, Case, errors, start_distance
 from .comparison import compared
 from .disturbances import NOTHING, disturbance_named
-from .network_under_test import NetworkUnderTest
+from .network_under_test import NetworkUnderTest, network_in_file, network_trained
 from .outcome import NEAR, NETWORK, NETWORK_ALONE, NONE, OURS, Outcome
 from .peers import PEERS, check_peers_installed
 from .record import Record, engine_fingerprint
@@ -76,20 +77,25 @@ def evaluate(
     starts: Sequence[str] | None = None,
     peer_cases: int = 0,
     network_minutes: float | None = None,
+    network_file: Path | None = None,
+    landmarks: Path | None = None,
     tell: Tell = lambda _: None,
 ) -> Evaluation:
     """Run `suite_name`, or go on with it, keeping outcomes below `folder`.
 
     `subject` is whose X-rays are simulated, `cases` how many of the suite's are run (all), `starts` which of its kinds
     of start (all), `peer_cases` how many of them the peers run too; `network_minutes` adds starts from a pose network
-    that is trained for so long first, on the CT that is registered, and is kept in the folder. The sums are over the
-    cases asked for, also where the folder holds more. InputError for names that do not exist, for what the suite
+    that is trained for so long first, on the CT that is registered, and is kept in the folder, or `network_file` from
+    that network, which may also find `landmarks` of that CT. The sums are over the cases asked for, also where the
+    folder holds more. InputError for names that do not exist, for what the suite
     cannot do, and for absent data.
     """
     suite = suite_named(suite_name)
     disturbance_named(disturbance)
     subject = _subject(suite, subject, disturbance)
-    kinds = _starts(suite, starts, network_minutes)
+    if network_minutes is not None and network_file is not None:
+        raise InputError("--network", "was given beside --network-minutes", "Leave one of them out.")
+    kinds = _starts(suite, starts, network_minutes, network_file)
     if peer_cases:
         if not suite.peers:
             raise InputError(
@@ -107,16 +113,19 @@ def evaluate(
         "disturbance": disturbance,
         "ranges": EVALUATION.name,
         "program": engine_fingerprint(),
-        **({"network_minutes": network_minutes} if NETWORK in kinds else {}),
+        **({"network_minutes": network_minutes} if NETWORK in kinds and network_minutes is not None else {}),
+        **({"network": _of_file(network_file)} if NETWORK in kinds and network_file is not None else {}),
     }
     bench = suite.bench(subject, disturbance)
     record = Record(folder, run)
     count = min(cases or suite.cases, suite.cases)
     wanted = _wanted(suite, count, kinds, peer_cases)
     network = None
-    if NETWORK in kinds:
+    if NETWORK in kinds and network_file is not None:
+        network = network_in_file(bench.projector.ct, network_file, landmarks)
+    elif NETWORK in kinds:
         assert suite.preset is not None and network_minutes is not None
-        network = NetworkUnderTest(bench.projector.ct, suite.preset, folder, network_minutes, tell)
+        network = network_trained(bench.projector.ct, suite.preset, folder, network_minutes, tell)
     _run(bench, record, wanted, network, tell)
     asked = set(wanted)
     outcomes = [o for o in record.outcomes if (o.case, o.method, o.start) in asked]
@@ -136,13 +145,28 @@ def _subject(suite: Suite, subject: str | None, disturbance: str) -> str:
     return suite.subject
 
 
-def _starts(suite: Suite, starts: Sequence[str] | None, network_minutes: float | None) -> tuple[str, ...]:
+def _of_file(path: Path) -> str:
+    """What tells one network from another; its name may be a patient's."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise InputError(path, f"cannot be read: {error.strerror}", "Check the file's name and rights.") from error
+
+
+def _starts(
+    suite: Suite, starts: Sequence[str] | None, network_minutes: float | None, network_file: Path | None
+) -> tuple[str, ...]:
     if network_minutes is not None and suite.preset is None:
         raise InputError("--network-minutes", f"was given, but no preset is for {suite.name}", "Leave it out.")
-    known = (*suite.starts, *([NETWORK] if network_minutes is not None else []))
+    has_network = network_minutes is not None or network_file is not None
+    known = (*suite.starts, *([NETWORK] if has_network else []))
     for start in starts or ():
-        if start == NETWORK and suite.preset is not None and network_minutes is None:
-            raise InputError("--start network", "needs a network", "Say how long to train it with --network-minutes.")
+        if start == NETWORK and suite.preset is not None and not has_network:
+            raise InputError(
+                "--start network",
+                "needs a network",
+                "Give one (--network), or say how long to train (--network-minutes).",
+            )
         if start not in known:
             raise InputError(f"start {start!r}", f"{suite.name} has none", f"Use one of {', '.join(known)}.")
     return tuple(start for start in known if starts is None or start in starts)

@@ -31,6 +31,10 @@ def training_device(name: str) -> torch.device:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """Half precision where it is faster and safe: bfloat16 on GPUs that have it, else everything in single."""
-    enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    """Half precision where it is faster and safe: bfloat16 on GPUs and processors that multiply matrices of it."""
+    if device.type == "cpu":
+        # Older versions of torch do not say what a processor can do.
+        enabled = bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False))
+    else:
+        enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

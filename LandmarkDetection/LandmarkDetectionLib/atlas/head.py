@@ -11,8 +11,8 @@ from DiffRegistrationLib.xray.errors import InputError
 from .definitions import RESOURCES, skull_landmarks
 from .landmark_set import LandmarkSet, LandmarkStatus
 
-_SAMPLE = "visible-human-head"
-_LANDMARKS = RESOURCES / "visible_human_landmarks.mrk.json"
+VISIBLE_HUMAN_SAMPLE = "visible-human-head"
+VISIBLE_HUMAN_LANDMARKS = RESOURCES / "visible_human_landmarks.mrk.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +46,8 @@ def visible_human_head() -> Head:
 
     from .landmark_files import read_landmarks
 
-    ct = read_ct(sample(_SAMPLE))
-    return Head("visible-human", ct, read_landmarks(_LANDMARKS))
+    ct = read_ct(sample(VISIBLE_HUMAN_SAMPLE))
+    return Head("visible-human", ct, read_landmarks(VISIBLE_HUMAN_LANDMARKS))
 
 
 def template_head() -> Head:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from DiffRegistrationLib.command_line.geometry_options import (
@@ -22,7 +21,6 @@ from DiffRegistrationLib.command_line.output import (
     FAILED,
     JsonOption,
     console,
-    finite,
     input_errors_end_the_command,
     print_json,
     say,
@@ -36,15 +34,19 @@ from DiffRegistrationLib.command_line.training_progress import (
 )
 from DiffRegistrationLib.pose_network.torch_needed import torch_needed
 from DiffRegistrationLib.xray.errors import InputError
-from DiffRegistrationLib.xray.files.atomic import atomic_write
+
+from .exposure import exposure
+from .landmark_evaluation import evaluate, evaluate_transfer
+from .model_argument import ModelArgument
 
 if TYPE_CHECKING:
-    from ..evaluation.simulated_cases import HeadOfCase
     from ..training.validation import LandmarkValidation
 
 app = typer.Typer(help="Skull landmarks: on CTs and in X-rays.", no_args_is_help=True)
 
-ModelArgument = Annotated[Path, typer.Argument(help="Network from fluororeg landmarks train.")]
+app.command("evaluate")(evaluate)
+app.command("evaluate-transfer")(evaluate_transfer)
+app.command("exposure")(exposure)
 
 
 @app.command("transfer")
@@ -229,75 +231,6 @@ def detect(
     say(f"Report: {out / 'report.html'}")
     if not any(view.found.is_sure for view in views):
         raise typer.Exit(FAILED)
-
-
-@app.command("evaluate")
-def evaluate(
-    model: ModelArgument,
-    ct: Annotated[
-        Path | None,
-        typer.Argument(help="The patient's CT, for a network that was trained on it; none: heads never trained on."),
-    ] = None,
-    landmarks: Annotated[
-        Path | None, typer.Option("--landmarks", help="Landmarks of the CT (.mrk.json), if not beside it.")
-    ] = None,
-    views: Annotated[
-        str | None, typer.Option("--views", help="Views to judge on; those that were trained on by default.")
-    ] = None,
-    count: Annotated[int, typer.Option("--count", min=1, help="Simulated X-rays.")] = 100,
-    scout: Annotated[
-        bool, typer.Option("--scout", help="Judge on the real lateral localizer of a skull instead.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option("--out", help="File for all figures (.json).")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Judge a network: on simulated X-rays in random views, magnification and collimation, or on a real one.
-
-    The X-rays come from the simulator with its evaluation ranges, which no training draws from.
-    """
-    with input_errors_end_the_command(as_json):
-        with torch_needed():
-            from ..evaluation.run import evaluated, heads_never_trained_on
-            from ..evaluation.scout import scout_figures
-            from ..network.model_file import read_detector
-            from ..population.view_ranges import view_ranges
-            from ..training.training_files import heads_to_train_on
-        trained = read_detector(model)
-        content: dict[str, Any] = {"model": model.name, "trained_seconds": trained.metadata["seconds"]}
-        if scout:
-            result = scout_figures(trained)
-            content |= {"scout_mean_mm": result.mean_mm, "scout_within_10_mm": result.within}
-            content |= {"errors_mm": dict(zip(result.found.names, result.errors_mm.tolist(), strict=True))}
-        else:
-            ranges = view_ranges(views or str(trained.metadata["views"]["name"]))
-            if ct is not None:
-                (head,) = heads_to_train_on(ct, landmarks, is_population=False, say=say)
-                trained.check_knows(head.ct, model)
-                heads: HeadOfCase = lambda _: head  # noqa: E731
-            elif trained.is_of_patient:
-                raise InputError(model, "knows one patient's head alone", "Give that patient's CT after it.")
-            else:
-                heads = heads_never_trained_on()
-            with console.status("Simulating and finding…") as status:
-                content |= evaluated(
-                    trained, heads, ranges, count, tell=lambda done: status.update(f"{done} of {count} X-rays")
-                )
-        if out is not None:
-            with atomic_write(out) as temporary:
-                temporary.write_text(json.dumps(finite(content), indent=1), encoding="utf-8")
-    if as_json:
-        print_json(content)
-    if scout:
-        say(
-            f"{result.mean_mm:.1f} mm on average, {result.within:.1%} within 10 mm",
-            label="Real localizer:",
-            style="bold",
-        )
-        return
-    for name, words in (("all", "all"), ("seen", "seen"), ("not_seen", "not seen"), ("eye_lenses", "eye lenses")):
-        one = content[name]
-        text = f"{one['mean_mm']:.2f} mm, {one['within_2d']:.1%} within 10 mm, {one['within_3d']:.1%} in space"
-        say(f"{text} ({one['count']})", label=f"{words}:", style="bold")
 
 
 @app.command("data-set")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from DiffRegistrationLib.registration.landmark_start import CTLandmarks, SeenLandmarks, start_from_landmarks
@@ -28,11 +29,16 @@ def detected_landmarks_start(
     carried over from the template, which takes a while. InputError for files that cannot be used.
     """
     trained = read_detector(model)
-    given = None if landmarks is None else read_landmarks(landmarks)
+    given = trained.landmarks if landmarks is None else read_landmarks(landmarks)
+
+    @cache
+    def carried(ct: CT) -> LandmarkSet:
+        """Once for many X-rays of one CT."""
+        return transferred(template_head(), ct).landmarks
 
     def start(ct: CT, radiographs: Sequence[Radiograph]) -> Start:
         trained.check_knows(ct, model)
-        there = given or trained.landmarks or transferred(template_head(), ct).landmarks
+        there = given or carried(ct)
         return start_of([detect(trained, radiograph) for radiograph in radiographs], there, ct, radiographs)
 
     return start

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..atlas.head import Head, phantom_head, template_head
 from ..detection.detector import detect
 from ..network.model_file import TrainedDetector
 from ..population.view_ranges import ViewRanges
 from .figures import CaseErrors, case_errors, figures
 from .simulated_cases import HeadOfCase, simulated_case, unseen_heads
+from .skull_error import SkullError
 
 # Heads of the evaluation come from other numbers than those of training, half of them from computed heads that no
 # training begins from.
@@ -33,9 +36,13 @@ def evaluated(
     ranges: ViewRanges,
     count: int,
     tell: Callable[[int], None] = lambda done: None,
+    *,
+    skulls: int = 0,
 ) -> dict[str, Any]:
-    """Figures of `trained` on `count` simulated X-rays (see `figures`)."""
+    """Figures of `trained` on `count` simulated X-rays (see `figures`), and of the skulls in the first `skulls`."""
     cases: list[CaseErrors] = []
+    skull_error = SkullError(head_of(0) if trained.is_of_patient else None) if skulls else None
+    surfaces: list[float] = []
     names: tuple[str, ...] = ()
     for number in range(count):
         head: Head = head_of(number)
@@ -46,5 +53,15 @@ def evaluated(
         names = found.names
         with_depth = detect(trained, case.radiograph, depth_mm=case.depth_mm)
         cases.append(case_errors(case, found, with_depth, seconds))
+        if skull_error is not None and number < skulls:
+            surfaces.append(skull_error(case, head, with_depth).mean_mm)
         tell(number + 1)
-    return figures(names, cases)
+    content = figures(names, cases)
+    if surfaces:
+        content["skull"] = {
+            "count": len(surfaces),
+            "mean_mm": float(np.mean(surfaces)),
+            "median_mm": float(np.median(surfaces)),
+            "largest_mm": float(np.max(surfaces)),
+        }
+    return content

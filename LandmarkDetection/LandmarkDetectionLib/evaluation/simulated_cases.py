@@ -32,13 +32,14 @@ _OPEN = 0.5
 
 @dataclass(frozen=True, eq=False)
 class LandmarkCase:
-    """An X-ray and where its landmarks are: `pixels` (u, v), `points` in the camera's frame (mm).
+    """An X-ray and where its landmarks are: `pixels` (u, v), `points` in the camera's frame (mm), which is the world.
 
     `visible` ones lie in the open field; `known` ones in the head's CT. `focal_length` is in pixels.
     """
 
     number: int
     radiograph: Radiograph
+    camera_from_ct: Float64[np.ndarray, "4 4"]
     pixels: Float64[np.ndarray, "n 2"]
     points: Float64[np.ndarray, "n 3"]
     known: Bool[np.ndarray, "n"]
@@ -83,6 +84,7 @@ def simulated_case(head: Head, ranges: ViewRanges, seed: int, number: int) -> La
     return LandmarkCase(
         number,
         xray.radiograph(),
+        camera_from_ct,
         np.where(known[:, None], pixels, np.nan),
         np.where(known[:, None], points, np.nan),
         known,

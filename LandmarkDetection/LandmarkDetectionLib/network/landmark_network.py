@@ -18,7 +18,7 @@ from torch import nn
 
 from .residual_block import ResidualBlock, normalised_convolution
 
-_STEM, _WIDTHS = 24, (32, 64, 128, 192)
+_STEM, _WIDER = 32, (1, 2, 4, 6)
 _DECODED, _LAST_MAPS, _HIDDEN = 64, 64, 512
 # The image is halved by the stem and by each width; heat maps are as fine as the first width's maps.
 _STRIDE, _WHOLE_STRIDE = 4, 32
@@ -28,11 +28,15 @@ _FIRST_ERROR = 0.3
 
 @dataclass(frozen=True)
 class NetworkForm:
-    """Images of `size`² pixels, `landmarks` of them, and `aspects` (views so different that no mean lies between)."""
+    """Images of `size`² pixels, `landmarks` of them, and `aspects` (views so different that no mean lies between);
+    `channels` of the finest maps, and `blocks` at each of the finer ones.
+    """
 
     size: int
     landmarks: int
     aspects: int
+    channels: int = 32
+    blocks: int = 1
 
     @property
     def cells(self) -> int:
@@ -76,8 +80,13 @@ class LandmarkNetwork(nn.Module):
         self.form = form
         self.register_buffer("mean", mean.to(torch.float32))
         self.stem = normalised_convolution(CHANNELS, _STEM, 5, 2)
-        widths = (_STEM, *_WIDTHS)
-        self.down = nn.ModuleList(ResidualBlock(a, b, 2) for a, b in pairwise(widths))
+        finer = [form.channels * times for times in _WIDER]
+        blocks = [form.blocks] * (len(finer) - 1) + [1]
+        widths = (_STEM, *finer)
+        self.down = nn.ModuleList(
+            nn.Sequential(ResidualBlock(a, b, 2), *(ResidualBlock(b, b, 1) for _ in range(count - 1)))
+            for (a, b), count in zip(pairwise(widths), blocks, strict=True)
+        )
         self.last = nn.Conv2d(widths[-1], _LAST_MAPS, 1)
         side = form.size // _WHOLE_STRIDE
         self.hidden = nn.Linear(_LAST_MAPS * side * side, _HIDDEN)
@@ -87,9 +96,16 @@ class LandmarkNetwork(nn.Module):
         nn.init.normal_(self.placed.weight, std=0.1 / _HIDDEN**0.5)
         nn.init.zeros_(self.placed.bias)
         self.narrow = normalised_convolution(widths[-1], _DECODED, 1)
-        self.across = nn.ModuleList(normalised_convolution(width, _DECODED, 1) for width in _WIDTHS[-2::-1])
-        self.up = nn.ModuleList(normalised_convolution(_DECODED, _DECODED) for _ in _WIDTHS[:-1])
+        self.across = nn.ModuleList(normalised_convolution(width, _DECODED, 1) for width in finer[-2::-1])
+        self.up = nn.ModuleList(normalised_convolution(_DECODED, _DECODED) for _ in finer[:-1])
         self.heat = nn.Conv2d(_DECODED, form.landmarks, 1)
+
+    @property
+    def inner_weights(self) -> list[nn.Parameter]:
+        """Weights of layers that have others before and after them."""
+        ends = (self.stem, self.placed, self.seen, self.heat)
+        outer = {id(weights) for layer in ends for weights in layer.parameters()}
+        return [weights for weights in self.parameters() if weights.ndim > 1 and id(weights) not in outer]
 
     def forward(
         self, attenuation: Float[torch.Tensor, "batch size size"], mask: Bool[torch.Tensor, "batch size size"]
@@ -101,18 +117,26 @@ class LandmarkNetwork(nn.Module):
         for block in self.down:
             x = block(x)
             maps.append(x)
-        hidden = torch.relu(self.hidden(torch.relu(self.last(x)).flatten(1)))
+        narrow = torch.relu(self.last(x)).flatten(1)
         fine = torch.relu(self.narrow(x))
         for across, up, beside in zip(self.across, self.up, maps[-2::-1], strict=True):
             wider = nn.functional.interpolate(fine, scale_factor=2, mode="bilinear", align_corners=False)
             fine = torch.relu(up(wider + across(beside)))
+        return self._answer(narrow, self.heat(fine))
+
+    def _answer(
+        self, narrow: Float[torch.Tensor, "batch k"], heat: Float[torch.Tensor, "batch landmarks cells cells"]
+    ) -> NetworkAnswer:
         form = self.form
-        out = self.placed(hidden).reshape(-1, form.aspects, form.landmarks, 5)
-        seen = self.seen(hidden)
+        # Half precision is too coarse for places.
+        with torch.autocast(narrow.device.type, enabled=False):
+            hidden = torch.relu(self.hidden(narrow.float()))
+            said = self.placed(hidden).reshape(-1, form.aspects, form.landmarks, 5)
+            seen = self.seen(hidden)
         return NetworkAnswer(
-            self.get_buffer("mean") + out[..., :3],
-            out[..., 3:].clamp(-8, 4) + torch.log(torch.tensor(_FIRST_ERROR)),
+            self.get_buffer("mean") + said[..., :3],
+            said[..., 3:].clamp(-8, 4) + torch.log(torch.tensor(_FIRST_ERROR)),
             torch.log_softmax(seen[:, : form.aspects], dim=1),
-            self.heat(fine),
+            heat.float(),
             seen[:, form.aspects :],
         )

@@ -21,7 +21,7 @@ from ..shape_prior.landmark_shape import LandmarkShape
 from .landmark_network import NetworkForm
 from .landmark_networks import LandmarkNetworks
 
-FORMAT = "fluororeg landmark networks 1"
+FORMAT = "fluororeg landmark networks 2"
 _AGAIN = "Train it again with fluororeg landmarks train."
 _LARGEST, _MOST_ASPECTS = 1024, 64
 
@@ -107,7 +107,8 @@ def read_detector(path: Path) -> TrainedDetector:
         forms = [NetworkForm(**{name: int(value) for name, value in form.items()}) for form in metadata["forms"]]
         count = len(known.names)
         for form in forms:
-            if not (0 < form.size <= _LARGEST and 0 < form.aspects <= _MOST_ASPECTS and form.landmarks == count):
+            sizes = ((form.size, _LARGEST), (form.aspects, _MOST_ASPECTS), (form.channels, _LARGEST), (form.blocks, 8))
+            if form.landmarks != count or not all(0 < number <= most for number, most in sizes):
                 raise ValueError(f"a network of form {form}")
         networks = LandmarkNetworks(forms, [torch.zeros(form.aspects, count, 3) for form in forms])
         networks.load_state_dict(content["weights"])

@@ -1,4 +1,4 @@
-"""A landmark network in the making: its views, its loss, its steps of Adam."""
+"""Landmark networks in the making: their views, their loss, their steps."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ..population.drawn_views import drawn_view
 from ..population.view_ranges import ViewRanges
 from .aspects import ASPECTS, aspect_of
 from .losses import landmark_loss
+from .muon import Muon
 from .training_heads import TrainingHeads
 from .training_views import TrainingViews, projected_places
 from .validation import LandmarkValidation, validated
@@ -36,11 +37,12 @@ _LONGEST_GRADIENT = 10.0
 _PLAIN_UNTIL = 0.3
 _WARM_UP = 0.03
 _MEAN_OF = 400
+_OPTIMISERS = "muon", "adam"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Whole images of `overview`² pixels and close-ups of `size`², `batch` of each a step of Adam, whose rate is
+    """Whole images of `overview`² pixels and close-ups of `size`², `batch` of each a step, whose rate is
     `learning_rate` at most.
     """
 
@@ -72,13 +74,18 @@ class LandmarkTrainer:
         self._recipe = recipe
         self._part = self.workers.share(recipe.batch)
         torch.manual_seed(seed)
-        means = mean_places(heads, ranges)
         sizes = recipe.overview, recipe.size
-        forms = [NetworkForm(size, means[0].shape[1], ASPECTS) for size in sizes]
+        means = mean_places(heads, ranges)
+        count = means[0].shape[1]
+        # The second look must be sharp, the first one only find the head.
+        forms = NetworkForm(sizes[0], count, ASPECTS, 32, 1), NetworkForm(sizes[1], count, ASPECTS, 48, 2)
         self.networks, self.averaged = (LandmarkNetworks(forms, means).to(self.device) for _ in range(2))
         self.averaged.load_state_dict(self.networks.state_dict())
-        self._optimiser = torch.optim.Adam(
-            self.networks.parameters(), lr=recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
+        inner = [weights for network in self.networks.all for weights in network.inner_weights]
+        others = [w for w in self.networks.parameters() if not any(w is weights for weights in inner)]
+        self._optimisers = (
+            Muon(inner, recipe.learning_rate),
+            torch.optim.Adam(others, recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")),
         )
         self._views = TrainingViews(heads, ranges, sizes, seed=seed, device=self.device)
         self._to_judge_by = TrainingViews(unseen, ranges, sizes, seed=seed + TO_JUDGE_BY, device=self.device)
@@ -86,7 +93,8 @@ class LandmarkTrainer:
         if state.step:
             self.networks.load_state_dict(state.weights)
             self.averaged.load_state_dict(state.averaged)
-            self._optimiser.load_state_dict(dict(state.optimiser))
+            for name, optimiser in zip(_OPTIMISERS, self._optimisers, strict=True):
+                optimiser.load_state_dict(state.optimiser[name])
 
     @property
     def batch(self) -> int:
@@ -105,20 +113,22 @@ class LandmarkTrainer:
         return train_within(self, budget, save=save, tell=tell, stopped=stopped)
 
     def step(self, networks: nn.Module, part: float) -> float:
-        """One step of Adam through `networks`, which every process has; the loss of this process's share."""
+        """One step through `networks`, which every process has; the loss of this process's share."""
         ease = max(0.0, 1 - part / _PLAIN_UNTIL)
         exposure = self._views.exposure(self.state.step, self._recipe.batch, self._part, ease)
         aims = self._views.near_aims(exposure, self.state.step)
         batches = [self._views.whole(exposure), self._views.close_up(exposure, aims)]
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._recipe.learning_rate * pace(part, _WARM_UP)
-        self._optimiser.zero_grad(set_to_none=True)
+        for optimiser in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self._recipe.learning_rate * pace(part, _WARM_UP)
+            optimiser.zero_grad(set_to_none=True)
         with autocast(self.device):
-            answers = networks([(batch.attenuation, batch.mask) for batch in batches])
+            answers = networks([batch.shown for batch in batches])
         loss = torch.stack([landmark_loss(*both) for both in zip(answers, batches, strict=True)]).sum()
         loss.backward()
         nn.utils.clip_grad_norm_(self.networks.parameters(), _LONGEST_GRADIENT)
-        self._optimiser.step()
+        for optimiser in self._optimisers:
+            optimiser.step()
         self.state.step += 1
         self._average()
         return float(loss.detach())
@@ -138,7 +148,8 @@ class LandmarkTrainer:
         """The state to go on from."""
         self.state.weights = self.networks.state_dict()
         self.state.averaged = self.averaged.state_dict()
-        self.state.optimiser = self._optimiser.state_dict()
+        both = zip(_OPTIMISERS, self._optimisers, strict=True)
+        self.state.optimiser = {name: optimiser.state_dict() for name, optimiser in both}
         return self.state
 
 

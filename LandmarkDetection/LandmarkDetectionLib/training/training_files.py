@@ -13,7 +13,7 @@ from ..atlas.landmark_files import read_landmarks
 from ..population.head_folder import heads_of_folder, landmarks_beside
 
 # Computed heads that a population is made from beside the template.
-_VARIANTS, _PHANTOM_MM = (0, 1, 2, 3), 1.5
+_VARIANTS, _PHANTOM_MM = tuple(range(8)), 1.5
 
 
 def heads_to_train_on(

@@ -15,6 +15,7 @@ from DiffRegistrationLib.xray.simulator.ranges import TRAINING
 from jaxtyping import Bool, Float, Float64, Int
 
 from ..network.close_up import Aim, aim_at, turned_toward
+from ..network.landmark_networks import Image
 from ..population.drawn_views import drawn_view
 from ..population.view_ranges import ViewRanges
 from .aspects import aspect_of
@@ -56,9 +57,10 @@ class LandmarkBatch:
     scale_mm: Float[torch.Tensor, "batch"]
     depth_mm: Float[torch.Tensor, "batch"]
 
-    def part(self, which: slice) -> LandmarkBatch:
-        """Some of the images."""
-        return LandmarkBatch(**{name: value[which] for name, value in self.__dict__.items()})
+    @property
+    def shown(self) -> Image:
+        """What the network gets of it."""
+        return self.attenuation, self.mask
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ def answered(network: LandmarkNetwork, images: LandmarkBatch) -> NetworkAnswer:
     network.eval()
     with torch.no_grad():
         parts = [
-            network(images.attenuation[first : first + _AT_ONCE], images.mask[first : first + _AT_ONCE])
+            network(*(value[first : first + _AT_ONCE] for value in images.shown))
             for first in range(0, len(images.attenuation), _AT_ONCE)
         ]
     network.train(was)

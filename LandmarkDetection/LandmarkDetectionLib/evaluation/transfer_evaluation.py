@@ -1,4 +1,5 @@
-"""How well landmarks are carried over: to heads deformed by a known smooth field, so that the truth is known."""
+"""How well landmarks are carried over: to heads deformed by a known smooth field, and to a mirror image, so that the
+truth is known."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ import numpy as np
 from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.geometry import rigid
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
-from .deformable_fit import Lattice
-from .head import Head
-from .landmark_set import LandmarkSet, LandmarkStatus
-from .transfer import transferred
+from ..atlas.definitions import skull_landmarks
+from ..atlas.deformable_fit import Lattice
+from ..atlas.head import Head
+from ..atlas.landmark_set import LandmarkSet, LandmarkStatus
+from ..atlas.transfer import transferred
+from ..population.population import mirrored_head
 
 _VOXEL_MM = 1.25
 _NOISE_HOUNSFIELD = 20.0
@@ -30,52 +33,75 @@ _SHIFT_MM = 40.0
 _FIELD_MM = 8.0
 
 
+WITHIN_MM = 10.0
+
+
 @dataclass(frozen=True, eq=False)
 class TransferEvaluation:
     """Errors of carried landmarks (mm; NaN where the CT does not show the truth), what was said of them, and how long
-    each transfer took."""
+    each transfer took. In the mirror image also how far each lies from its partner's place.
+    """
 
     names: tuple[str, ...]
     errors_mm: Float64[np.ndarray, "heads n"]
     uncertainty_mm: Float64[np.ndarray, "heads n"]
-    said_outside: Bool[np.ndarray, "heads n"]
-    is_outside: Bool[np.ndarray, "heads n"]
-    overlap: Float64[np.ndarray, "heads"]
     seconds: Float64[np.ndarray, "heads"]
-
-    @property
-    def mean_mm(self) -> float:
-        """Mean error of all landmarks that the CTs show."""
-        return float(np.nanmean(self.errors_mm))
+    mirror_mm: Float64[np.ndarray, "n"]
+    mirror_partner_mm: Float64[np.ndarray, "n"]
 
 
-def evaluate_transfer(
+def evaluated_transfer(
     head: Head, count: int, seed: int, tell: Callable[[int], None] = lambda done: None
 ) -> TransferEvaluation:
-    """The head's landmarks carried to `count` deformations of itself, which the seed fixes."""
-    errors, sigmas, said, true, overlaps, seconds = [], [], [], [], [], []
+    """The head's landmarks carried to `count` deformations of itself, which the seed fixes, and to its mirror."""
+    errors, sigmas, seconds = [], [], []
     for number in range(count):
         other = smoothly_deformed(head, np.random.default_rng([seed, number]))
         start = time.perf_counter()
-        transfer = transferred(head, other.ct)
+        found = transferred(head, other.ct).landmarks
         seconds.append(time.perf_counter() - start)
-        found = transfer.landmarks
-        error = np.linalg.norm(found.points - other.landmarks.points, axis=1)
-        errors.append(np.where(other.landmarks.is_in_ct, error, np.nan))
+        errors.append(_apart(found, other.landmarks))
         sigmas.append(found.uncertainty_mm)
-        said.append(~found.is_in_ct)
-        true.append(~other.landmarks.is_in_ct)
-        overlaps.append(transfer.bone_overlap)
         tell(number + 1)
+    mirror = mirrored_head(head)
+    found = transferred(head, mirror.ct).landmarks
+    tell(count + 1)
+    names, known = head.landmarks.names, skull_landmarks()
+    partners = mirror.landmarks.named([known.names[known.partners[known.names.index(name)]] for name in names])
     return TransferEvaluation(
-        head.landmarks.names,
+        names,
         np.array(errors),
         np.array(sigmas),
-        np.array(said),
-        np.array(true),
-        np.array(overlaps),
         np.array(seconds),
+        _apart(found, mirror.landmarks),
+        _apart(found, partners),
     )
+
+
+def figures_of(found: TransferEvaluation) -> dict[str, Any]:
+    """All figures, for JSON."""
+    errors = found.errors_mm[np.isfinite(found.errors_mm)]
+    # A landmark in the middle is its own partner.
+    sided = np.isfinite(found.mirror_mm - found.mirror_partner_mm) & (found.mirror_partner_mm != found.mirror_mm)
+    return {
+        "heads": len(found.errors_mm),
+        "mean_mm": float(errors.mean()),
+        "p95_mm": float(np.percentile(errors, 95)),
+        "within_10_mm": float((errors <= WITHIN_MM).mean()),
+        "seconds": float(np.median(found.seconds)),
+        "by_landmark_mm": dict(zip(found.names, np.nanmean(found.errors_mm, axis=0).tolist(), strict=True)),
+        "mirrored": {
+            "mean_mm": float(np.nanmean(found.mirror_mm)),
+            "sided": int(sided.sum()),
+            "sides_swapped": int((found.mirror_mm < found.mirror_partner_mm)[sided].sum()),
+            "by_landmark_mm": dict(zip(found.names, found.mirror_mm.tolist(), strict=True)),
+        },
+    }
+
+
+def _apart(found: LandmarkSet, true: LandmarkSet) -> Float64[np.ndarray, "n"]:
+    """Distances (mm), NaN where the CT does not show the truth."""
+    return np.asarray(np.where(true.is_in_ct, np.linalg.norm(found.points - true.points, axis=1), np.nan))
 
 
 def smoothly_deformed(head: Head, random: np.random.Generator) -> Head:
@@ -83,7 +109,7 @@ def smoothly_deformed(head: Head, random: np.random.Generator) -> Head:
     20°, shifted, on voxels of another size, with noise. Its landmarks are exact."""
     import SimpleITK
 
-    from .simple_itk import image_of
+    from ..atlas.simple_itk import image_of
 
     low, high = head.ct.corners().min(axis=0), head.ct.corners().max(axis=0)
     middle = (low + high) / 2

@@ -1,0 +1,109 @@
+"""What a run of X-rays shone on, from files to files: what the command, the Slicer logic and scripts all call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from DiffRegistrationLib.tracking.track import BodyTrack, Track
+from DiffRegistrationLib.tracking.track_files import read_track
+from DiffRegistrationLib.xray.errors import InputError
+from DiffRegistrationLib.xray.files.atomic import check_folder_for_writing
+from DiffRegistrationLib.xray.files.ct_files import read_ct
+from DiffRegistrationLib.xray.files.transform_files import read_pose
+from DiffRegistrationLib.xray.files.xray_sequences import XraySequence
+from jaxtyping import Float64
+
+from ..atlas.landmark_files import read_landmarks
+from ..skull_shape.extraction import skin_surface
+from .beam import Beam, beam_of
+from .exposure_files import write_exposure
+from .head_exposure import HeadExposure, head_exposure
+from .head_regions import head_regions
+from .point_organs import point_organs
+
+Poses = dict[int, Float64[np.ndarray, "4 4"]]
+
+
+def exposure_of_files(
+    ct: Path,
+    landmarks: Path,
+    views: Sequence[XraySequence],
+    *,
+    output: Path,
+    track: Path | None = None,
+    pose: Path | None = None,
+    body: str | None = None,
+    frames_per_second: float | None = None,
+    mas: float | None = None,
+    series: str | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> HeadExposure:
+    """The skin of a head's CT under the beams of all `views`, written to `output` (see `write_exposure`).
+
+    Where the head is says a `track` (track.json, or its folder), whose `body` is the head, or one `pose` for all
+    frames. A frame lasts as the track's rate or `frames_per_second` says, else one second counts for each; `mas` is
+    what each frame got, where that is known. Frames without a pose are left out. InputError says what is wrong; bad
+    input leaves nothing behind.
+    """
+    if not views:
+        raise InputError("X-rays", "none was given", "Give at least one view.")
+    for what, value in (("frames per second", frames_per_second), ("mAs", mas)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise InputError(what, f"{value:g} was given", "Give a number above zero.")
+    if (track is None) == (pose is None):
+        raise InputError("poses", "a track or a pose is needed, and not both", "Give --track or --pose.")
+    check_folder_for_writing(output)
+    known, rate = _of_track(track, body) if track is not None else ({}, None)
+    if pose is not None:
+        known = dict.fromkeys((number for view in views for number in view.numbers), read_pose(pose))
+    places = read_landmarks(landmarks)
+    volume = read_ct(ct, series=series)
+    surface = skin_surface(volume)
+    seconds = 1 / (frames_per_second or rate or 1.0)
+    beams = _beams(views, known, seconds, mas, tell)
+    exposure = head_exposure(surface, head_regions(surface.vertices, places), point_organs(places), beams)
+    write_exposure(output, exposure)
+    return exposure
+
+
+def _of_track(path: Path, body: str | None) -> tuple[Poses, float | None]:
+    """world_from_ct by the frames' numbers, without those that failed, and the rate."""
+    track = read_track(path)
+    followed = _body(track, body, path)
+    poses = {
+        frame.time: frame.pose
+        for frame, trusted in zip(followed.frames, followed.trusted, strict=True)
+        if trusted and frame.pose is not None
+    }
+    return poses, track.frames_per_second
+
+
+def _body(track: Track, name: str | None, path: Path) -> BodyTrack:
+    names = [one.name for one in track.bodies]
+    if name is None and len(names) == 1:
+        return track.bodies[0]
+    if name not in names:
+        told = "no body was named" if name is None else f"has no body {name!r}"
+        raise InputError(path, told, f"Name the head (--body): {', '.join(names)}.")
+    return track.body(name)
+
+
+def _beams(
+    views: Sequence[XraySequence], poses: Poses, seconds: float, mas: float | None, tell: Callable[[int, int], None]
+) -> list[Beam]:
+    wanted = [(view, number) for view in range(len(views)) for number in views[view].numbers if number in poses]
+    if not wanted:
+        raise InputError(
+            "poses",
+            "none of the X-rays' frames has one",
+            "Give the track of these X-rays, with their frames' numbers.",
+        )
+    beams = []
+    for done, (view, number) in enumerate(wanted):
+        tell(done, len(wanted))
+        # Names of files may hold a patient's.
+        name = f"view {view + 1}, frame {number}"
+        beams.append(beam_of(name, views[view].read(number), poses[number], seconds=seconds, mas=mas))
+    return beams

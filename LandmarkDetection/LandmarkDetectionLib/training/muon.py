@@ -1,0 +1,54 @@
+"""Steps along orthogonal matrices: every direction of a layer's weights learns at the same pace.
+
+Muon (Jordan et al., 2024), in the scale of Adam's steps (Liu et al., arXiv 2502.16982). With it landmark networks get
+as far in three minutes as with Adam in eight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+
+# Five rounds of this polynomial bring all singular values near one.
+_ROUNDS, _A, _B, _C = 5, 3.4445, -4.7750, 2.0315
+_LIKE_ADAM = 0.2
+_MOMENTUM = 0.95
+
+
+class Muon(torch.optim.Optimizer):
+    """For weights of convolutions and of layers between others; what lies at a network's ends is for Adam."""
+
+    def __init__(self, weights: Iterable[torch.nn.Parameter], rate: float) -> None:
+        super().__init__(weights, {"lr": rate})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """One step."""
+        for group in self.param_groups:
+            ahead: dict[tuple[int, ...], list[tuple[torch.Tensor, torch.Tensor]]] = {}
+            for weights in group["params"]:
+                if weights.grad is None:
+                    continue
+                momentum = self.state[weights].setdefault("momentum", torch.zeros_like(weights))
+                momentum.lerp_(weights.grad, 1 - _MOMENTUM)
+                looked_ahead = weights.grad.lerp(momentum, _MOMENTUM).flatten(1)
+                ahead.setdefault(tuple(looked_ahead.shape), []).append((weights, looked_ahead))
+            # Matrices of one shape together: small ones take longer to call for than to compute.
+            for shape, alike in ahead.items():
+                scale = _LIKE_ADAM * max(shape) ** 0.5
+                for (weights, _), step in zip(alike, orthogonal(torch.stack([m for _, m in alike])), strict=True):
+                    weights.add_(step.reshape(weights.shape), alpha=-group["lr"] * scale)
+
+
+def orthogonal(matrices: Float[torch.Tensor, "count rows columns"]) -> Float[torch.Tensor, "count rows columns"]:
+    """The matrices with singular values near one, by Newton–Schulz iteration in half precision."""
+    is_tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if is_tall else matrices
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    for _ in range(_ROUNDS):
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=_B, alpha=_C), x, beta=_A)
+    return (x.mT if is_tall else x).to(matrices.dtype)
