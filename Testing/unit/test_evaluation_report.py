@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +20,7 @@ from DiffRegistrationLib.xray.geometry import PinholeCamera, rigid
 from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from made_up_outcomes import outcome, realistic
+from page_in_browser import opened
 
 SUITE = {
     "name": "head-ap",
@@ -52,15 +50,6 @@ def written(path: Path, outcomes: list[Outcome], **other: object) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def browser() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    if os.environ.get("CI"):
-        pytest.fail("CI must open the report in a browser: install Chromium")
-    pytest.skip("NO BROWSER: the report was not opened; install Chromium")
-
-
 # What a reader would do: sort by mPE twice (the largest comes first, the absent last), and enlarge a picture.
 HANDS = """<script>
 window.addEventListener("load", function () {
@@ -88,27 +77,13 @@ def test_a_browser_shows_the_page_and_sorts_its_table(tmp_path: Path) -> None:
     outcomes = realistic(40)
     path = tmp_path / "evaluation.html"
     page = written(path, outcomes)
-    path.write_text(page.replace("</body>", HANDS), encoding="utf-8")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"
-    )
-    shown = subprocess.run(
-        [browser(), *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=True,
-    ).stdout
-    body = re.search(r"<body[^>]*>", shown)
-    assert body is not None, "the browser gave no page"
-    assert 'data-pictures="2/2"' in body[0]
-    assert 'data-errors="0"' in body[0]
+    body, _ = opened(path, page, HANDS)
+    assert 'data-pictures="2/2"' in body
+    assert 'data-errors="0"' in body
     worst = max(one.mtre_mm for one in outcomes)
     projected = sorted(one.mpe_mm for one in outcomes if one.mpe_mm is not None)
     done = f"{worst:.2f} {projected[0]:.2f} {projected[-1]:.2f} – large true 0"
-    assert f'data-hands="{done}"' in body[0]
+    assert f'data-hands="{done}"' in body
 
 
 def test_the_page_holds_every_part_and_needs_no_network(tmp_path: Path) -> None:

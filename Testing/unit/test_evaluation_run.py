@@ -89,6 +89,15 @@ def test_a_network_is_trained_first_and_shown_alone_and_before_the_solver(tmp_pa
     trained = model.stat().st_mtime_ns
     assert evaluate("head-ap", tmp_path / "out", **options).summaries == found.summaries
     assert model.stat().st_mtime_ns == trained
+    # The same network from its file gives the same poses; a changed one is another run.
+    given = {"subject": "phantom", "cases": 1, "starts": ["network"], "network_file": model}
+    again = evaluate("head-ap", tmp_path / "of-file", **given).outcomes
+    np.testing.assert_allclose(again[0].pose, solved.pose)
+    model.write_bytes(model.read_bytes() + b" ")
+    with pytest.raises(InputError, match="another network"):
+        evaluate("head-ap", tmp_path / "of-file", **given)
+    with pytest.raises(InputError, match="Leave one of them out"):
+        evaluate("head-ap", tmp_path / "both", **options, network_file=model)
 
 
 def test_the_sum_has_the_figures_by_name_and_the_cases_their_errors(tmp_path, small_suite):

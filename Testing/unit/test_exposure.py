@@ -11,8 +11,10 @@ import pytest
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.geometry import PinholeCamera, ScanningSlitCamera, rigid
 from DiffRegistrationLib.xray.radiograph import Radiograph
-from LandmarkDetectionLib.atlas.head import phantom_head
+from LandmarkDetectionLib.atlas.head import Head, phantom_head
+from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
 from LandmarkDetectionLib.exposure.beam import Beam, amounts, beam_of
+from LandmarkDetectionLib.exposure.detected_heads import SeenHead, exposure_of_detections
 from LandmarkDetectionLib.exposure.exposure_files import description, heading, rows, write_exposure
 from LandmarkDetectionLib.exposure.field import Field, distance_inside
 from LandmarkDetectionLib.exposure.head_exposure import NOT_A_DOSE, HeadExposure, head_exposure
@@ -272,3 +274,34 @@ def test_every_file_says_that_it_is_no_dose(head, skin, tmp_path):
     assert shown.GetName() == "RelativeExposure"
     np.testing.assert_allclose(vtk_to_numpy(shown), found.relative)
     assert found.relative.max() == 1 and found.relative.min() == 0
+
+
+def detections(of: Head, pose: np.ndarray, is_sure: bool = True) -> LandmarkDetections:
+    """The true landmarks of a head, as a network would give them in the view of `camera`."""
+    placed = rigid.transform_points(camera().camera_from_world @ pose, of.landmarks.points)
+    count = len(placed)
+    nothing = np.zeros((count, 2)), np.tile(np.eye(2), (count, 1, 1))
+    return LandmarkDetections(
+        *(of.landmarks.names, *nothing, placed, np.tile(np.eye(3), (count, 1, 1)), np.ones(count)),
+        *(np.ones(count, dtype=bool), *nothing, 1.0, 0.7, is_sure, "" if is_sure else "no head"),
+    )
+
+
+def test_without_a_ct_the_template_s_skin_gets_what_the_head_s_own_would() -> None:
+    head = phantom_head(4.0)
+    turned = rigid.rigid(rigid.rotation_exp([0, 0, np.pi / 2]), np.zeros(3))
+    mask = np.zeros(SIZE, dtype=bool)
+    mask[100:300, 150:350] = True
+    view = Radiograph(np.zeros(SIZE, np.float32), mask, camera())
+    frames = [SeenHead(f"{n}", view, detections(head, pose), 2.0) for n, pose in enumerate((np.eye(4), turned))]
+    found = exposure_of_detections([*frames, SeenHead("lost", view, detections(head, turned, False), 2.0)], head)
+    own = skin_surface(head.ct)
+    beams = [beam_of(f"{n}", view, pose, seconds=2.0) for n, pose in enumerate((np.eye(4), turned))]
+    true = head_exposure(own, head_regions(own.vertices, head.landmarks), point_organs(head.landmarks), beams)
+    assert [beam.name for beam in found.beams] == ["0", "1"] and found.unit == "s"
+    assert np.corrcoef(found.entrance, true.entrance)[0, 1] > 0.98
+    for one, other in zip(found.beams, true.beams, strict=True):
+        for ours, theirs in zip(one.organs, other.organs, strict=True):
+            assert ours.where.place == theirs.where.place and abs(ours.where.margin_mm - theirs.where.margin_mm) < 3
+    with pytest.raises(InputError, match="none shows a head"):
+        exposure_of_detections([SeenHead("lost", view, detections(head, turned, False))], head)

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera, ScanningSlitCamera, rigid
+from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
-from fluororeg_runs import camera, run, truth, write_case
-from LandmarkDetectionLib.atlas.head import phantom_head
+from fluororeg_runs import camera, intensity, run, truth, write_case
+from LandmarkDetectionLib.atlas.head import Head, phantom_head
 from LandmarkDetectionLib.atlas.landmark_files import read_landmarks, write_landmarks
 from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
 from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_closely
+from LandmarkDetectionLib.detection.refinement import KnownHead, refined
 from LandmarkDetectionLib.detection.registration_start import start_of
 from LandmarkDetectionLib.detection.skull import skull_of, skull_template
 from LandmarkDetectionLib.network.close_up import Aim, turned_toward
@@ -107,15 +109,14 @@ def test_the_skull_of_what_was_found_lies_where_the_head_is() -> None:
     assert surface_distance(skull.surface, true).mean_mm < 1.0
 
 
-def test_a_detector_s_places_start_a_registration() -> None:
+def places_found(head: Head) -> LandmarkDetections:
     """As a trained detector gives them: here they are the true ones, a quarter of them far off."""
-    head = phantom_head(4.0)
     random = np.random.default_rng(1)
     pixels = camera().project(rigid.transform_points(truth(), head.landmarks.points))
     off = random.normal(0, 0.7, pixels.shape)
     off[::4] = random.uniform(-30, 30, off[::4].shape)
     count = len(pixels)
-    found = LandmarkDetections(
+    return LandmarkDetections(
         head.landmarks.names,
         pixels + off,
         np.tile(0.5 * np.eye(2), (count, 1, 1)),
@@ -130,9 +131,29 @@ def test_a_detector_s_places_start_a_registration() -> None:
         True,
         "",
     )
+
+
+def test_a_detector_s_places_start_a_registration() -> None:
+    head = phantom_head(4.0)
     view = Radiograph(np.zeros(camera().size, np.float32), np.ones(camera().size, bool), camera())
-    start = start_of([found], head.landmarks, head.ct, [view])
+    start = start_of([places_found(head)], head.landmarks, head.ct, [view])
     centre = rigid.transform_points(truth(), [head.ct.centre])[0]
     error = rigid.increment_between(centre, start.poses[0][1], truth())
     assert np.degrees(np.linalg.norm(error[:3])) < 2 and np.linalg.norm(error[3:]) < 12
     assert "agreeing" in start.poses[0][0]
+
+
+def test_with_its_ct_a_head_s_landmarks_are_shown_where_the_ct_has_them() -> None:
+    head = phantom_head(4.0)
+    known = KnownHead(Projector(head.ct), head.landmarks)
+    attenuation = np.log(3000.5 / intensity()).astype(np.float32)
+    view = Radiograph(attenuation, np.ones(camera().size, bool), camera())
+    found = places_found(head)
+    shown = refined(found, known, view)
+    world = rigid.transform_points(truth(), head.landmarks.points)
+    off = np.linalg.norm(shown.pixels - camera().project(world), axis=1)
+    assert off.max() < 0.5 and np.linalg.norm(found.pixels - camera().project(world), axis=1).max() > 10
+    assert shown.is_sure and (np.sqrt(np.trace(shown.pixel_covariance, axis1=1, axis2=2)) < 1).all()
+    # The same landmarks over an X-ray of something else.
+    other = Radiograph(attenuation[:, ::-1].copy(), view.mask, camera())
+    assert refined(found, known, other) is found

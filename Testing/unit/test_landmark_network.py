@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from DiffRegistrationLib.pose_network.model_file import read_tensors, write_tensors
+from DiffRegistrationLib.training.muon import orthogonal
 from DiffRegistrationLib.training.training_loop import Budget
 from DiffRegistrationLib.training.training_state import TrainingState
 from DiffRegistrationLib.xray.errors import InputError
@@ -22,7 +23,6 @@ from LandmarkDetectionLib.network.landmark_networks import LandmarkNetworks
 from LandmarkDetectionLib.network.model_file import read_detector, write_detector
 from LandmarkDetectionLib.population.view_ranges import view_ranges
 from LandmarkDetectionLib.shape_prior.landmark_shape import patient_shape
-from LandmarkDetectionLib.training.muon import orthogonal
 from LandmarkDetectionLib.training.trainer import LandmarkTrainer, Recipe
 from LandmarkDetectionLib.training.training_heads import TrainingHeads
 from LandmarkDetectionLib.training.training_views import TrainingViews, labels_of

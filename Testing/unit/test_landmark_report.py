@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +28,7 @@ from LandmarkDetectionLib.network.landmark_networks import LandmarkNetworks
 from LandmarkDetectionLib.network.model_file import TrainedDetector
 from LandmarkDetectionLib.population.view_ranges import view_ranges
 from LandmarkDetectionLib.shape_prior.landmark_shape import LandmarkShape
+from page_in_browser import opened
 
 NAMES = skull_landmarks().names
 COUNT = len(NAMES)
@@ -100,15 +98,6 @@ def two_views() -> list[DetectedView]:
     ]
 
 
-def browser() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    if os.environ.get("CI"):
-        pytest.fail("CI must open the report in a browser: install Chromium")
-    pytest.skip("NO BROWSER: the report was not opened; install Chromium")
-
-
 # What a user would do to the page, tried by the page itself once it has loaded.
 HANDS = """<script>
 window.addEventListener("load", function () {
@@ -128,24 +117,10 @@ window.addEventListener("load", function () {
 
 def test_a_browser_shows_the_whole_page_and_the_marks_over_the_image(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text(page_of(path, two_views()).replace("</body>", HANDS), encoding="utf-8")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"
-    )
-    shown = subprocess.run(
-        [browser(), *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=True,
-    ).stdout
-    body = re.search(r"<body[^>]*>", shown)
-    assert body is not None, "the browser gave no page"
-    assert 'data-pictures="2/2"' in body[0]
-    assert 'data-errors="0"' in body[0]
-    assert f'data-hands="shown; hidden; {NAMES[5]}; true"' in body[0]
+    body, _ = opened(path, page_of(path, two_views()), HANDS)
+    assert 'data-pictures="2/2"' in body
+    assert 'data-errors="0"' in body
+    assert f'data-hands="shown; hidden; {NAMES[5]}; true"' in body
 
 
 def test_the_page_names_every_landmark_says_what_is_doubtful_and_needs_no_network(tmp_path: Path) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from DiffRegistrationLib.report.pose_in_words import angles_deg, displacement_mm
 from DiffRegistrationLib.xray.geometry import PinholeCamera, ScanningSlitCamera, rigid
 from DiffRegistrationLib.xray.provenance import Provenance
 from DiffRegistrationLib.xray.radiograph import Radiograph
+from page_in_browser import opened
 
 LINEAR = pictures.GreyWindow(0.0, 1.0)
 CENTRE = np.array([4.0, -7.0, 30.0])
@@ -60,15 +58,6 @@ def result(drrs: tuple[np.ndarray, ...], verdict: Verdict = Verdict.DOUBTFUL) ->
     )
 
 
-def browser() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    if os.environ.get("CI"):
-        pytest.fail("CI must open the report in a browser: install Chromium")
-    pytest.skip("NO BROWSER: the report was not opened; install Chromium")
-
-
 # What a user would do to the page, tried by the page itself once it has loaded.
 HANDS = """<script>
 window.addEventListener("load", function () {
@@ -99,25 +88,11 @@ def test_a_browser_shows_the_whole_report_and_its_controls_work(tmp_path: Path) 
         ct_provenance=[Provenance("voxel spacing", "1 mm", "header")],
         title="Trial <script>broken(</script>",
     )
-    path.write_text(path.read_text(encoding="utf-8").replace("</body>", HANDS), encoding="utf-8")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"
-    )
-    shown = subprocess.run(
-        [browser(), *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=True,
-    ).stdout
-    body = re.search(r"<body[^>]*>", shown)
-    assert body is not None, "the browser gave no page"
+    body, shown = opened(path, path.read_text(encoding="utf-8"), HANDS)
     # Six pictures a view, and two layers of its viewer.
-    assert 'data-pictures="16/16"' in body[0]
-    assert 'data-errors="0"' in body[0]
-    assert 'data-hands="0.5 1 0 1 1 xray large"' in body[0]
+    assert 'data-pictures="16/16"' in body
+    assert 'data-errors="0"' in body
+    assert 'data-hands="0.5 1 0 1 1 xray large"' in body
     assert "Doubtful" in shown and "two starts ended 4.1 mm apart" in shown
     assert shown.count('class="assumed"') == 2
 

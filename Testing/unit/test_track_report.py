@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from DiffRegistrationLib.tracking.track_report import FramePicture, write_track_
 from DiffRegistrationLib.xray.geometry import rigid
 from DiffRegistrationLib.xray.provenance import Provenance
 from made_up_track import DOUBTFUL, FAILED, MISSING, made_up_joint, made_up_track
+from page_in_browser import opened
 
 
 def page_of(path: Path, track: Track, title: str = "Knee", **given: object) -> str:
@@ -30,15 +28,6 @@ def page_of(path: Path, track: Track, title: str = "Knee", **given: object) -> s
     provenance = {"CT": [], "View 1": [Provenance("principal point", "centre", "no tag gave it", assumed=True)]}
     write_track_report(path, track, joints, pictures, provenance, title)  # type: ignore[arg-type]
     return path.read_text(encoding="utf-8")
-
-
-def browser() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    if os.environ.get("CI"):
-        pytest.fail("CI must open the report in a browser: install Chromium")
-    pytest.skip("NO BROWSER: the report was not opened; install Chromium")
 
 
 # What a user would do to the page, tried by the page itself once it has loaded.
@@ -59,26 +48,12 @@ window.addEventListener("load", function () {
 def test_a_browser_shows_the_whole_page_and_its_controls_work(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     page = page_of(path, made_up_track(), "Trial <script>broken(</script>")
-    path.write_text(page.replace("</body>", HANDS), encoding="utf-8")
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --virtual-time-budget=5000 --dump-dom"
-    )
-    shown = subprocess.run(
-        [browser(), *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", path.as_uri()],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=120,
-        check=True,
-    ).stdout
-    body = re.search(r"<body[^>]*>", shown)
-    assert body is not None, "the browser gave no page"
+    body, _ = opened(path, page, HANDS)
     # Three pictures, and the viewer's stage.
-    assert 'data-pictures="4/4"' in body[0]
-    assert 'data-errors="0"' in body[0]
+    assert 'data-pictures="4/4"' in body
+    assert 'data-errors="0"' in body
     others = 2 * (len(FAILED) + len(DOUBTFUL) + len(MISSING))
-    assert f'data-hands="Frame 10: accepted; Frame 5: accepted; 120; {others}"' in body[0]
+    assert f'data-hands="Frame 10: accepted; Frame 5: accepted; 120; {others}"' in body
 
 
 def test_the_page_needs_no_network_leaves_no_scrap_and_says_what_was_tracked(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ from ..pose_network.pose_networks import PoseNetworks
 from ..xray.ct import CT
 from ..xray.projector import Projector
 from .image_loss import ImageLoss
+from .learning import Learning
 from .losses import LOSSES, double_geodesic, geodesic, point_distance, stated_error
 from .preset import Preset
 from .recipe import Recipe
 from .training_device import autocast
 from .training_images import Batch, TrainingImages
-from .training_loop import Budget, Progress, pace, train_within
+from .training_loop import Budget, Progress, train_within
 from .training_state import TrainingState
 from .validation import Validation, Validator
 from .workers import Workers
@@ -31,8 +32,6 @@ from .workers import Workers
 VALIDATION_IMAGES = 128
 # Streams of images that never meet: to learn from, and to be judged by.
 _TO_JUDGE_BY = 1_000_003
-# The network that is kept averages over about so many steps: one can stop at any time.
-_AVERAGED_STEPS = 100
 _LONGEST_GRADIENT = 20.0
 # Points in whose distances a pose is judged: the corners of a box half the size of the CT.
 _BOX = 0.5
@@ -61,10 +60,14 @@ class Trainer:
         self._part = self.workers.share(recipe.batch)
         torch.manual_seed(seed)
         forms = network_forms(ct, preset, recipe)
-        self.networks, self.averaged = (PoseNetworks(*forms).to(self.device) for _ in range(2))
-        self.averaged.load_state_dict(self.networks.state_dict())
-        self._optimiser = torch.optim.Adam(
-            self.networks.parameters(), lr=recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")
+        fused = self.device.type in ("cpu", "cuda")
+        self._learning = Learning(
+            lambda: PoseNetworks(*forms).to(self.device),
+            lambda networks: {"adam": torch.optim.Adam(networks.parameters(), lr=recipe.learning_rate, fused=fused)},
+            state,
+            rate=recipe.learning_rate,
+            warm_up=recipe.warm_up,
+            longest_gradient=_LONGEST_GRADIENT,
         )
 
         def images(number: int, seed: int) -> TrainingImages:
@@ -84,10 +87,16 @@ class Trainer:
             for form in forms
             if form is not None
         ]
-        if state.step:
-            self.networks.load_state_dict(state.weights)
-            self.averaged.load_state_dict(state.averaged)
-            self._optimiser.load_state_dict(dict(state.optimiser))
+
+    @property
+    def networks(self) -> PoseNetworks:
+        """What learns."""
+        return self._learning.networks
+
+    @property
+    def averaged(self) -> PoseNetworks:
+        """Its running average: what is kept."""
+        return self._learning.averaged
 
     @property
     def batch(self) -> int:
@@ -109,18 +118,10 @@ class Trainer:
         """One step of Adam through `networks`, which every process has; the loss of this process's share."""
         ease = max(0.0, 1 - part / _PLAIN_UNTIL)
         batches = [i.batch(self.state.step, self._recipe.batch, self._part, ease) for i in self._images]
-        rate = self._recipe.learning_rate * pace(part, self._recipe.warm_up)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
-        self._optimiser.zero_grad(set_to_none=True)
         with autocast(self.device):
             estimates = networks([(batch.attenuation, batch.mask) for batch in batches])
         loss = torch.stack([self._loss(n, *both) for n, both in enumerate(zip(estimates, batches, strict=True))]).sum()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.networks.parameters(), _LONGEST_GRADIENT)
-        self._optimiser.step()
-        self.state.step += 1
-        self._average()
+        self._learning.descend(loss, part)
         return float(loss.detach())
 
     def _loss(self, number: int, hypotheses: PoseHypotheses, batch: Batch) -> Float[torch.Tensor, ""]:
@@ -144,22 +145,13 @@ class Trainer:
             total = total + weights.image * self._image_losses[number](estimate, batch.poses, maps, random)
         return (total + not_chosen).mean()
 
-    def _average(self) -> None:
-        step = self.state.step
-        keep = min(1 - 1 / _AVERAGED_STEPS, step / (step + 10))
-        with torch.no_grad():
-            for kept, now in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
-                kept.lerp_(now, 1 - keep)
-
     def validated(self) -> Validation:
         """Errors of the averaged network on images that it never learns from."""
         return self._validator.validate(self.averaged)
 
     def kept(self) -> TrainingState[Validation]:
         """The state to go on from."""
-        self.state.weights = self.networks.state_dict()
-        self.state.averaged = self.averaged.state_dict()
-        self.state.optimiser = self._optimiser.state_dict()
+        self._learning.store()
         return self.state
 
 

@@ -15,7 +15,7 @@ from ..xray.errors import InputError
 
 V = TypeVar("V")
 
-FORMAT = "fluororeg training 1"
+FORMAT = "fluororeg training 2"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TrainingState(Generic[V]):
     milestones: list[Milestone[V]] = field(default_factory=list)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict)
     averaged: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    optimiser: Mapping[str, Any] = field(default_factory=dict)
+    optimisers: Mapping[str, Any] = field(default_factory=dict)
 
 
 def state_path(model: Path) -> Path:
@@ -64,7 +64,7 @@ def write_state(path: Path, state: TrainingState[V]) -> None:
             "words": json.dumps(words),
             "weights": dict(state.weights),
             "averaged": dict(state.averaged),
-            "optimiser": dict(state.optimiser),
+            "optimisers": dict(state.optimisers),
         },
     )
 
@@ -92,7 +92,7 @@ def read_state(path: Path, identity: Mapping[str, Any], validation: Callable[...
             [Milestone(**{**m, "validation": validation(**m["validation"])}) for m in words["milestones"]],
             content["weights"],
             content["averaged"],
-            content["optimiser"],
+            content["optimisers"],
         )
     except InputError:
         raise

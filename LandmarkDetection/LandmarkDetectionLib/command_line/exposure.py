@@ -22,10 +22,13 @@ from DiffRegistrationLib.command_line.output import (
     print_json,
     say,
 )
+from DiffRegistrationLib.xray.errors import InputError
 
 
 def exposure(
-    ct: Annotated[Path, typer.Argument(help="CT of the head: a DICOM folder or volume file.")],
+    ct: Annotated[
+        Path, typer.Argument(help="CT of the head: a DICOM folder or volume file; - for none, with --model.")
+    ],
     views: Annotated[
         list[Path],
         typer.Argument(help="One per view: an X-ray, a multi-frame file, a folder of frames, or a pattern."),
@@ -36,6 +39,9 @@ def exposure(
     ] = None,
     pose: Annotated[
         Path | None, typer.Option("--pose", help="One pose for all frames instead (.tfm, .h5, .json).")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Without a CT: network that finds the landmarks in the X-rays.")
     ] = None,
     body: Annotated[
         str | None, typer.Option("--body", help="The body of the track that is the head, if it has several.")
@@ -58,13 +64,14 @@ def exposure(
 ) -> None:
     """What a run of X-rays shone on: head surface, its regions, eye lenses in or out, per frame and in all.
 
-    Writes a table (.csv), sums (.json) and the coloured skin (.vtp). Relative geometric exposure: not a dose.
+    Without a CT it is the template's skin, warped to the landmarks that --model finds in each X-ray. Writes a table
+    (.csv), sums (.json) and the coloured skin (.vtp). Relative geometric exposure: not a dose.
     """
     from DiffRegistrationLib.xray.files.xray_sequences import XraySequence
 
     from ..exposure.exposure_files import DESCRIPTION, SURFACE, TABLE, description
     from ..exposure.head_exposure import NOT_A_DOSE
-    from ..exposure.workflow import exposure_of_files
+    from ..exposure.workflow import exposure_of_files, exposure_of_xrays
     from ..population.head_folder import landmarks_beside
 
     with input_errors_end_the_command(as_json):
@@ -79,20 +86,31 @@ def exposure(
             masks=mask,
             bone_is_bright=None,
         )
-        with console.status("Reading the CT…") as status:
-            found = exposure_of_files(
-                ct,
-                landmarks or landmarks_beside(ct),
-                [XraySequence(f.path, f.camera, f.geometry, f.mask, f.bone_is_bright) for f in files],
-                output=out,
-                track=track,
-                pose=pose,
-                body=body,
-                frames_per_second=rate,
-                mas=mas,
-                series=series,
-                tell=lambda done, total: status.update(f"{done} of {total} frames"),
-            )
+        sequences = [XraySequence(f.path, f.camera, f.geometry, f.mask, f.bone_is_bright) for f in files]
+        without_ct = str(ct) == "-"
+        if without_ct != (model is not None):
+            raise InputError("--model", "goes with - in place of the CT", "Give a CT and its poses, or - and --model.")
+        with console.status("Reading…") as status:
+
+            def tell(done: int, total: int) -> None:
+                status.update(f"{done} of {total} frames")
+
+            if model is not None:
+                found = exposure_of_xrays(model, sequences, output=out, frames_per_second=rate, mas=mas, tell=tell)
+            else:
+                found = exposure_of_files(
+                    ct,
+                    landmarks or landmarks_beside(ct),
+                    sequences,
+                    output=out,
+                    track=track,
+                    pose=pose,
+                    body=body,
+                    frames_per_second=rate,
+                    mas=mas,
+                    series=series,
+                    tell=tell,
+                )
     content = description(found)
     if as_json:
         print_json({**content, "table": str(out / TABLE), "surface": str(out / SURFACE)})

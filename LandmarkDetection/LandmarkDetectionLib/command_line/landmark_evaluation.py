@@ -93,10 +93,11 @@ def evaluate(
             style="bold",
         )
         return
-    for name, words in (("all", "all"), ("seen", "seen"), ("not_seen", "not seen"), ("eye_lenses", "eye lenses")):
-        one = content[name]
-        text = f"{one['mean_mm']:.2f} mm, {one['within_2d']:.1%} within 10 mm, {one['within_3d']:.1%} in space"
-        say(f"{text} ({one['count']})", label=f"{words}:", style="bold")
+    for of, told in ((content, ""), (content.get("with_ct"), ", with the CT")):
+        for name in ("all", "seen", "not_seen", "eye_lenses") if of else ():
+            one = of[name]
+            text = f"{one['mean_mm']:.2f} mm, {one['within_2d']:.1%} within 10 mm, {one['within_3d']:.1%} in space"
+            say(f"{text} ({one['count']})", label=f"{name.replace('_', ' ')}{told}:", style="bold")
     if skulls:
         one = content["skull"]
         text = f"{one['mean_mm']:.2f} mm from the true surface on average, median {one['median_mm']:.2f} mm"

@@ -121,7 +121,7 @@ def train(
         Path | None, typer.Option("--landmarks", help="Landmarks of one CT (.mrk.json), if not beside it.")
     ] = None,
     views: Annotated[
-        str, typer.Option("--views", help="fluoroscopy, any-view, frontal, lateral, or a .toml file.")
+        str, typer.Option("--views", help="fluoroscopy, around-front, frontal, lateral, any-view, or a .toml file.")
     ] = "fluoroscopy",
     minutes: Annotated[float, typer.Option("--minutes", help="How long to train.")] = 10.0,
     size: Annotated[int, typer.Option("--size", min=64, max=512, help="Pixels along an image's side.")] = 96,
@@ -182,6 +182,12 @@ def detect(
     model: ModelArgument,
     xrays: Annotated[list[Path], typer.Argument(help="X-ray images.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for landmarks and report.")] = Path("landmarks"),
+    ct: Annotated[
+        Path | None, typer.Option("--ct", help="The head's CT: it is registered from there, and shows its landmarks.")
+    ] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option("--landmarks", help="Landmarks of that CT (.mrk.json), if the network has none.")
+    ] = None,
     skull: Annotated[
         bool, typer.Option("--skull", help="Write the skull, warped to the landmarks, as .vtp and .stl, too.")
     ] = False,
@@ -215,7 +221,7 @@ def detect(
             bone_is_bright=bone_bright,
         )
         with console.status("Finding landmarks…"):
-            views = detect_files(model, files, output=out, with_skull=skull)
+            views = detect_files(model, files, output=out, ct=ct, landmarks=landmarks, with_skull=skull)
     if as_json:
         content = [detections_as_dict(view.found) for view in views]
         print_json({"views": content, "report": str(out / "report.html")})
@@ -241,7 +247,7 @@ def data_set(
     ] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Images.")] = 10240,
     views: Annotated[
-        str, typer.Option("--views", help="fluoroscopy, any-view, frontal, lateral, or a .toml file.")
+        str, typer.Option("--views", help="fluoroscopy, around-front, frontal, lateral, any-view, or a .toml file.")
     ] = "fluoroscopy",
     size: Annotated[int, typer.Option("--size", min=32, max=1024, help="Pixels along an image's side.")] = 96,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same images.")] = 0,

@@ -15,6 +15,7 @@ from ..network.model_file import TrainedDetector
 from ..shape_prior.shape_fit import FittedPlaces, MeasuredPlaces, fitted_places
 from .landmark_detections import LandmarkDetections
 from .network_image import SeenByNetwork, seen_by_network, seen_closely
+from .usable_part import in_usable_part
 
 # What no head is as far from, in standard deviations; and how unsure the network may be of a head at most (mm).
 _LARGEST_MISFIT, _MOST_UNSURE_MM = 2.5, 15.0
@@ -89,7 +90,7 @@ def _detections(
         points,
         np.einsum("ij,njk,lk->nil", turn, fit.point_covariance, turn),
         np.where(known, visibility, 0.0),
-        _in_usable_part(radiograph, pixels),
+        in_usable_part(radiograph, pixels),
         np.where(known[:, None], seen.pixels(found.places[:, :2]), np.nan),
         found.across[:, None, None] ** 2 * np.einsum("nij,nkj->nik", D, D),
         mm_per_pixel,
@@ -97,12 +98,3 @@ def _detections(
         not words,
         words,
     )
-
-
-def _in_usable_part(radiograph: Radiograph, pixels: Float64[np.ndarray, "n 2"]) -> np.ndarray:
-    """Whether pixels (u, v) are usable ones of the image."""
-    at = np.rint(np.nan_to_num(pixels, nan=-1e6)).astype(int)
-    rows, columns = radiograph.camera.size
-    inside = (at[:, 0] >= 0) & (at[:, 0] < columns) & (at[:, 1] >= 0) & (at[:, 1] < rows)
-    clipped = np.clip(at, 0, [columns - 1, rows - 1])
-    return inside & radiograph.mask[clipped[:, 1], clipped[:, 0]]

@@ -8,15 +8,21 @@ from pathlib import Path
 
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.atomic import check_folder_for_writing
+from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.xray_with_geometry import XrayFile
+from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
 
-from ..network.model_file import read_detector
+from ..atlas.head import template_head
+from ..atlas.landmark_files import read_landmarks
+from ..atlas.transfer import transferred
+from ..network.model_file import TrainedDetector, read_detector
 from ..skull_shape.vtk_surfaces import write_surface
 from .detection_files import write_detections
 from .detector import detect
 from .landmark_detections import LandmarkDetections
 from .landmark_report import write_landmark_report
+from .refinement import KnownHead, refined
 from .skull import skull_of, usual_template
 
 
@@ -30,22 +36,36 @@ class DetectedView:
 
 
 def detect_files(
-    model: Path, xrays: Sequence[Path | XrayFile], *, output: Path, with_skull: bool = False
+    model: Path,
+    xrays: Sequence[Path | XrayFile],
+    *,
+    output: Path,
+    ct: Path | None = None,
+    landmarks: Path | None = None,
+    with_skull: bool = False,
 ) -> list[DetectedView]:
     """Find the landmarks of each X-ray and write landmarks-1.csv, .json and .mrk.json … and report.html to `output`;
     `with_skull` also skull-1.vtp and .stl …, the template's skull warped to them (RAS mm of the X-ray's world).
 
-    InputError says what is wrong and what to do; bad input leaves nothing behind.
+    Given the head's `ct`, it is registered from what the network found, and landmarks are shown where the CT has them:
+    those in the file `landmarks`, or those that the network knows, or the template's, carried over. InputError says
+    what is wrong and what to do; bad input leaves nothing behind.
     """
     files = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not files:
         raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
     trained = read_detector(model)
     check_folder_for_writing(output)
+    if ct is None and landmarks is not None:
+        raise InputError(landmarks, "was given without the CT that it belongs to", "Give the CT, too.")
+    known = None if ct is None else _known_head(ct, landmarks, trained, model)
     views = []
     for number, file in enumerate(files, start=1):
         radiograph = file.read()
-        views.append(DetectedView(f"View {number}", radiograph, detect(trained, radiograph)))
+        found = detect(trained, radiograph)
+        if known is not None:
+            found = refined(found, known, radiograph)
+        views.append(DetectedView(f"View {number}", radiograph, found))
     skulls = []
     if with_skull:
         template = usual_template()
@@ -57,3 +77,10 @@ def detect_files(
         write_surface(output / f"skull-{number}.stl", skull.surface)
     write_landmark_report(output / "report.html", views, trained)
     return views
+
+
+def _known_head(path: Path, landmarks: Path | None, trained: TrainedDetector, model: Path) -> KnownHead:
+    ct = read_ct(path)
+    trained.check_knows(ct, model)
+    there = trained.landmarks if landmarks is None else read_landmarks(landmarks)
+    return KnownHead(Projector(ct), there or transferred(template_head(), ct).landmarks)

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from DiffRegistrationLib.xray.projector import Projector
 
 from ..atlas.head import Head, phantom_head, template_head
 from ..detection.detector import detect
+from ..detection.refinement import KnownHead, refined
 from ..network.model_file import TrainedDetector
 from ..population.view_ranges import ViewRanges
 from .figures import CaseErrors, case_errors, figures
@@ -39,9 +41,15 @@ def evaluated(
     *,
     skulls: int = 0,
 ) -> dict[str, Any]:
-    """Figures of `trained` on `count` simulated X-rays (see `figures`), and of the skulls in the first `skulls`."""
+    """Figures of `trained` on `count` simulated X-rays (see `figures`), and of the skulls in the first `skulls`.
+
+    Of one patient's network also the figures `with_ct`, where the CT is registered from what was found.
+    """
     cases: list[CaseErrors] = []
-    skull_error = SkullError(head_of(0) if trained.is_of_patient else None) if skulls else None
+    with_ct: list[CaseErrors] = []
+    patient = head_of(0) if trained.is_of_patient else None
+    known = None if patient is None else KnownHead(Projector(patient.ct), patient.landmarks)
+    skull_error = SkullError(patient) if skulls else None
     surfaces: list[float] = []
     names: tuple[str, ...] = ()
     for number in range(count):
@@ -53,10 +61,16 @@ def evaluated(
         names = found.names
         with_depth = detect(trained, case.radiograph, depth_mm=case.depth_mm)
         cases.append(case_errors(case, found, with_depth, seconds))
+        if known is not None:
+            began = time.perf_counter()
+            shown = refined(found, known, case.radiograph)
+            with_ct.append(case_errors(case, shown, shown, seconds + time.perf_counter() - began))
         if skull_error is not None and number < skulls:
             surfaces.append(skull_error(case, head, with_depth).mean_mm)
         tell(number + 1)
     content = figures(names, cases)
+    if with_ct:
+        content["with_ct"] = figures(names, with_ct)
     if surfaces:
         content["skull"] = {
             "count": len(surfaces),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from DiffRegistrationLib.pose_network.torch_needed import torch_needed
 from DiffRegistrationLib.tracking.track import BodyTrack, Track
 from DiffRegistrationLib.tracking.track_files import read_track
 from DiffRegistrationLib.xray.errors import InputError
@@ -47,11 +48,7 @@ def exposure_of_files(
     what each frame got, where that is known. Frames without a pose are left out. InputError says what is wrong; bad
     input leaves nothing behind.
     """
-    if not views:
-        raise InputError("X-rays", "none was given", "Give at least one view.")
-    for what, value in (("frames per second", frames_per_second), ("mAs", mas)):
-        if value is not None and not (np.isfinite(value) and value > 0):
-            raise InputError(what, f"{value:g} was given", "Give a number above zero.")
+    _check(views, frames_per_second, mas)
     if (track is None) == (pose is None):
         raise InputError("poses", "a track or a pose is needed, and not both", "Give --track or --pose.")
     check_folder_for_writing(output)
@@ -66,6 +63,51 @@ def exposure_of_files(
     exposure = head_exposure(surface, head_regions(surface.vertices, places), point_organs(places), beams)
     write_exposure(output, exposure)
     return exposure
+
+
+def exposure_of_xrays(
+    model: Path,
+    views: Sequence[XraySequence],
+    *,
+    output: Path,
+    frames_per_second: float | None = None,
+    mas: float | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> HeadExposure:
+    """The same without a CT: the template's skin, warped to the landmarks that the network in `model` finds.
+
+    Frames in which it finds no head are left out. InputError as above, and where torch is absent.
+    """
+    with torch_needed():
+        from ..detection.detector import detect
+        from ..network.model_file import read_detector
+        from .detected_heads import SeenHead, exposure_of_detections
+    _check(views, frames_per_second, mas)
+    check_folder_for_writing(output)
+    trained = read_detector(model)
+    wanted = [(view, number) for view in range(len(views)) for number in views[view].numbers]
+    frames = []
+    for done, (view, number) in enumerate(wanted):
+        tell(done, len(wanted))
+        radiograph = views[view].read(number)
+        found = detect(trained, radiograph)
+        frames.append(SeenHead(_name(view, number), radiograph, found, 1 / (frames_per_second or 1.0), mas))
+    exposure = exposure_of_detections(frames)
+    write_exposure(output, exposure)
+    return exposure
+
+
+def _check(views: Sequence[XraySequence], frames_per_second: float | None, mas: float | None) -> None:
+    if not views:
+        raise InputError("X-rays", "none was given", "Give at least one view.")
+    for what, value in (("frames per second", frames_per_second), ("mAs", mas)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise InputError(what, f"{value:g} was given", "Give a number above zero.")
+
+
+def _name(view: int, number: int) -> str:
+    """Names of files may hold a patient's."""
+    return f"view {view + 1}, frame {number}"
 
 
 def _of_track(path: Path, body: str | None) -> tuple[Poses, float | None]:
@@ -103,7 +145,5 @@ def _beams(
     beams = []
     for done, (view, number) in enumerate(wanted):
         tell(done, len(wanted))
-        # Names of files may hold a patient's.
-        name = f"view {view + 1}, frame {number}"
-        beams.append(beam_of(name, views[view].read(number), poses[number], seconds=seconds, mas=mas))
+        beams.append(beam_of(_name(view, number), views[view].read(number), poses[number], seconds=seconds, mas=mas))
     return beams

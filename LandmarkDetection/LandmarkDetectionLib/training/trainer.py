@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from DiffRegistrationLib.training.learning import Learning
+from DiffRegistrationLib.training.muon import Muon
 from DiffRegistrationLib.training.training_device import autocast
-from DiffRegistrationLib.training.training_loop import Budget, Progress, pace, train_within
+from DiffRegistrationLib.training.training_loop import Budget, Progress, train_within
 from DiffRegistrationLib.training.training_state import TrainingState
 from DiffRegistrationLib.training.workers import Workers
 from DiffRegistrationLib.xray.geometry import rigid
@@ -22,7 +24,6 @@ from ..population.drawn_views import drawn_view
 from ..population.view_ranges import ViewRanges
 from .aspects import ASPECTS, aspect_of
 from .losses import landmark_loss
-from .muon import Muon
 from .training_heads import TrainingHeads
 from .training_views import TrainingViews, projected_places
 from .validation import LandmarkValidation, validated
@@ -30,14 +31,11 @@ from .validation import LandmarkValidation, validated
 VALIDATION_IMAGES = 192
 # Streams of heads and views that never meet: to learn from, and to be judged by.
 TO_JUDGE_BY = 1_000_003
-# The network that is kept averages over about so many steps: one can stop at any time.
-_AVERAGED_STEPS = 100
 _LONGEST_GRADIENT = 10.0
 # Until this part of the training looks grow from plain to all that there are.
 _PLAIN_UNTIL = 0.3
 _WARM_UP = 0.03
 _MEAN_OF = 400
-_OPTIMISERS = "muon", "adam"
 
 
 @dataclass(frozen=True)
@@ -79,22 +77,35 @@ class LandmarkTrainer:
         count = means[0].shape[1]
         # The second look must be sharp, the first one only find the head.
         forms = NetworkForm(sizes[0], count, ASPECTS, 32, 1), NetworkForm(sizes[1], count, ASPECTS, 48, 2)
-        self.networks, self.averaged = (LandmarkNetworks(forms, means).to(self.device) for _ in range(2))
-        self.averaged.load_state_dict(self.networks.state_dict())
-        inner = [weights for network in self.networks.all for weights in network.inner_weights]
-        others = [w for w in self.networks.parameters() if not any(w is weights for weights in inner)]
-        self._optimisers = (
-            Muon(inner, recipe.learning_rate),
-            torch.optim.Adam(others, recipe.learning_rate, fused=self.device.type in ("cpu", "cuda")),
+        fused = self.device.type in ("cpu", "cuda")
+
+        def optimisers(networks: LandmarkNetworks) -> dict[str, torch.optim.Optimizer]:
+            inner = [weights for network in networks.all for weights in network.inner_weights]
+            others = [w for w in networks.parameters() if not any(w is weights for weights in inner)]
+            rate = recipe.learning_rate
+            return {"muon": Muon(inner, rate), "adam": torch.optim.Adam(others, rate, fused=fused)}
+
+        self._learning = Learning(
+            lambda: LandmarkNetworks(forms, means).to(self.device),
+            optimisers,
+            state,
+            rate=recipe.learning_rate,
+            warm_up=_WARM_UP,
+            longest_gradient=_LONGEST_GRADIENT,
         )
         self._views = TrainingViews(heads, ranges, sizes, seed=seed, device=self.device)
         self._to_judge_by = TrainingViews(unseen, ranges, sizes, seed=seed + TO_JUDGE_BY, device=self.device)
         self._judged_by = self._to_judge_by.exposure(0, VALIDATION_IMAGES)
-        if state.step:
-            self.networks.load_state_dict(state.weights)
-            self.averaged.load_state_dict(state.averaged)
-            for name, optimiser in zip(_OPTIMISERS, self._optimisers, strict=True):
-                optimiser.load_state_dict(state.optimiser[name])
+
+    @property
+    def networks(self) -> LandmarkNetworks:
+        """What learns."""
+        return self._learning.networks
+
+    @property
+    def averaged(self) -> LandmarkNetworks:
+        """Its running average: what is kept."""
+        return self._learning.averaged
 
     @property
     def batch(self) -> int:
@@ -118,27 +129,11 @@ class LandmarkTrainer:
         exposure = self._views.exposure(self.state.step, self._recipe.batch, self._part, ease)
         aims = self._views.near_aims(exposure, self.state.step)
         batches = [self._views.whole(exposure), self._views.close_up(exposure, aims)]
-        for optimiser in self._optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = self._recipe.learning_rate * pace(part, _WARM_UP)
-            optimiser.zero_grad(set_to_none=True)
         with autocast(self.device):
             answers = networks([batch.shown for batch in batches])
         loss = torch.stack([landmark_loss(*both) for both in zip(answers, batches, strict=True)]).sum()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.networks.parameters(), _LONGEST_GRADIENT)
-        for optimiser in self._optimisers:
-            optimiser.step()
-        self.state.step += 1
-        self._average()
+        self._learning.descend(loss, part)
         return float(loss.detach())
-
-    def _average(self) -> None:
-        step = self.state.step
-        keep = min(1 - 1 / _AVERAGED_STEPS, step / (step + 10))
-        with torch.no_grad():
-            for kept, now in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
-                kept.lerp_(now, 1 - keep)
 
     def validated(self) -> LandmarkValidation:
         """Errors of the averaged network on heads and views that it never learns from."""
@@ -146,10 +141,7 @@ class LandmarkTrainer:
 
     def kept(self) -> TrainingState[LandmarkValidation]:
         """The state to go on from."""
-        self.state.weights = self.networks.state_dict()
-        self.state.averaged = self.averaged.state_dict()
-        both = zip(_OPTIMISERS, self._optimisers, strict=True)
-        self.state.optimiser = {name: optimiser.state_dict() for name, optimiser in both}
+        self._learning.store()
         return self.state
 
 

@@ -1,0 +1,91 @@
+"""Where the head's CT is at hand: it is registered from what the network found, and its landmarks are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from DiffRegistrationLib.registration.registration import register
+from DiffRegistrationLib.registration.result import RegistrationResult, Verdict
+from DiffRegistrationLib.xray.errors import InputError
+from DiffRegistrationLib.xray.geometry import Camera, rigid
+from DiffRegistrationLib.xray.projector import Projector
+from DiffRegistrationLib.xray.radiograph import Radiograph
+from jaxtyping import Float64
+
+from ..atlas.landmark_set import LandmarkSet
+from .landmark_detections import LandmarkDetections
+from .network_image import standing_for
+from .registration_start import start_of
+from .usable_part import in_usable_part
+
+_STEP_MM = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class KnownHead:
+    """The CT of the head that X-rays show, and its landmarks."""
+
+    projector: Projector
+    landmarks: LandmarkSet
+
+
+def refined(found: LandmarkDetections, head: KnownHead, radiograph: Radiograph) -> LandmarkDetections:
+    """The CT's landmarks in `radiograph`, where the CT could be registered from those `found`; else those as they are.
+
+    Only an accepted registration counts. Landmarks that the CT does not show stay as they were found.
+    """
+    ct = head.projector.ct
+    try:
+        start = start_of([found], head.landmarks, ct, [radiograph])
+    except InputError:
+        # Too few were found where the CT has any.
+        return found
+    result = register(head.projector, [radiograph], start, wants_drrs=False)
+    if result.verdict != Verdict.ACCEPTED:
+        return found
+    return _shown(found, head.landmarks.named(found.names), result, radiograph)
+
+
+def _shown(
+    found: LandmarkDetections, landmarks: LandmarkSet, result: RegistrationResult, radiograph: Radiograph
+) -> LandmarkDetections:
+    there = landmarks.is_known & landmarks.is_in_ct
+    world = rigid.transform_points(result.pose, landmarks.points[there])
+    J = np.zeros((len(world), 3, 6))
+    for axis in range(3):
+        J[:, :, axis] = np.cross(np.eye(3)[axis], world - result.centre)
+        J[:, axis, 3 + axis] = 1
+    placed = np.nan_to_num(landmarks.uncertainty_mm[there]) ** 2
+    covariance = np.einsum("nik,kl,njl->nij", J, result.covariance, J) + placed[:, None, None] * np.eye(3)
+    camera = radiograph.camera
+    D = _projection_derivative(camera, world)
+    camera_from_world = standing_for(radiograph).camera_from_world
+    turn = camera_from_world[:3, :3]
+    pixels = _with(found.pixels, there, camera.project(world))
+    points = _with(found.camera_points, there, rigid.transform_points(camera_from_world, world))
+    return replace(
+        found,
+        pixels=pixels,
+        pixel_covariance=_with(found.pixel_covariance, there, np.einsum("nij,njk,nlk->nil", D, covariance, D)),
+        camera_points=points,
+        camera_covariance=_with(found.camera_covariance, there, np.einsum("ij,njk,lk->nil", turn, covariance, turn)),
+        is_in_image=in_usable_part(radiograph, pixels),
+        is_sure=True,
+        words="",
+    )
+
+
+def _with(values: np.ndarray, where: np.ndarray, new: np.ndarray) -> np.ndarray:
+    changed = values.copy()
+    changed[where] = new
+    return changed
+
+
+def _projection_derivative(camera: Camera, world: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 2 3"]:
+    """How pixels (u, v) move with points of the world, whatever the camera."""
+    moved = [
+        (camera.project(world + _STEP_MM * axis) - camera.project(world - _STEP_MM * axis)) / (2 * _STEP_MM)
+        for axis in np.eye(3)
+    ]
+    return np.stack(moved, axis=-1)
