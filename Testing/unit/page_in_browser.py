@@ -16,7 +16,7 @@ _FLAGS = (
 )
 
 
-def opened(path: Path, page: str, hands: str) -> tuple[str, str]:
+def opened(path: Path, page: str, hands: str = "</body>") -> tuple[str, str]:
     """`page` with the script `hands` at its end, opened from `path`: its body tag, and all of it as it then is."""
     path.write_text(page.replace("</body>", hands), encoding="utf-8")
     shown = subprocess.run(

@@ -6,7 +6,6 @@ import csv
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -40,7 +39,7 @@ from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera
 from DiffRegistrationLib.xray.phantom import head_phantom
 from DiffRegistrationLib.xray.projector import Projector
 from fluororeg_runs import tree
-from test_report import browser
+from page_in_browser import opened
 from typer.testing import CliRunner
 
 COLUMNS = "case,ct,xrays,cameras,start"
@@ -194,19 +193,10 @@ window.addEventListener("load", function () {
 def test_a_browser_shows_the_page_and_sorts_it(done: tuple[Path, Path], tmp_path: Path) -> None:
     page = tmp_path / "index.html"
     content = (done[1] / "index.html").read_text(encoding="utf-8")
-    page.write_text(content.replace("</body>", HANDS), encoding="utf-8")
-    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
-    shown = subprocess.run(
-        [browser(), *flags.split(), "--dump-dom", f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=True,
-    ).stdout
-    body = re.search(r"<body[^>]*>", shown)
-    assert body is not None and 'data-pictures="2/2"' in body[0] and 'data-errors="0"' in body[0]
-    order = re.search(r'data-order="([^"]*)"', body[0])
-    assert order is not None and order[1].split()[:2] == ["no-xray", "no-ct"], body[0]
+    body, _ = opened(page, content, HANDS)
+    assert 'data-pictures="2/2"' in body and 'data-errors="0"' in body
+    order = re.search(r'data-order="([^"]*)"', body)
+    assert order is not None and order[1].split()[:2] == ["no-xray", "no-ct"], body
 
 
 def test_a_second_run_does_nothing_also_where_all_was_moved(copied: tuple[Path, Path]) -> None:

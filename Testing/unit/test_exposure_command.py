@@ -37,7 +37,8 @@ def test_a_beam_from_the_front_enters_the_face_and_reaches_both_lenses(case: Cas
     assert outcome.code == 0, outcome.stderr
     found = outcome.json
     regions = {region["name"]: region["entered_percent"] for region in found["regions"]}
-    assert regions["face"] > 60 and regions["neck"] < regions["face"]
+    # The cheeks turn away from the beam.
+    assert regions["face"] > 45 and regions["neck"] < regions["face"]
     lenses = [organ for organ in found["organs"] if organ["name"].startswith("eye lens")]
     assert len(lenses) == 2
     for lens in lenses:

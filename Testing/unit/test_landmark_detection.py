@@ -155,5 +155,5 @@ def test_with_its_ct_a_head_s_landmarks_are_shown_where_the_ct_has_them() -> Non
     assert off.max() < 0.5 and np.linalg.norm(found.pixels - camera().project(world), axis=1).max() > 10
     assert shown.is_sure and (np.sqrt(np.trace(shown.pixel_covariance, axis1=1, axis2=2)) < 1).all()
     # The same landmarks over an X-ray of something else.
-    other = Radiograph(attenuation[:, ::-1].copy(), view.mask, camera())
+    other = Radiograph(attenuation[::-1].copy(), view.mask, camera())
     assert refined(found, known, other) is found

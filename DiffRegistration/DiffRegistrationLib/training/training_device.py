@@ -34,7 +34,8 @@ def autocast(device: torch.device) -> torch.autocast:
     """Half precision where it is faster and safe: bfloat16 on GPUs and processors that multiply matrices of it."""
     if device.type == "cpu":
         # Older versions of torch do not say what a processor can do.
-        enabled = bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False))
+        told = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        enabled = bool(told.get("amx_bf16", False))
     else:
         enabled = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)

@@ -93,9 +93,10 @@ def evaluate(
             style="bold",
         )
         return
-    for of, told in ((content, ""), (content.get("with_ct"), ", with the CT")):
-        for name in ("all", "seen", "not_seen", "eye_lenses") if of else ():
-            one = of[name]
+    parts = {"": content, ", with the CT": content.get("with_ct", {})}
+    for told, figures in parts.items():
+        for name in filter(figures.__contains__, ("all", "seen", "not_seen", "eye_lenses")):
+            one = figures[name]
             text = f"{one['mean_mm']:.2f} mm, {one['within_2d']:.1%} within 10 mm, {one['within_3d']:.1%} in space"
             say(f"{text} ({one['count']})", label=f"{name.replace('_', ' ')}{told}:", style="bold")
     if skulls:
