@@ -74,7 +74,9 @@ def _pictured(measured: Measure, network: Path, xray: str) -> None:
         measured("landmarks", "detect", str(network), xray, "--out", folder)
         shot, page = Path(folder) / "report.png", (Path(folder) / "report.html").as_uri()
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        subprocess.run([*command, "--window-size=1240,1250", f"--screenshot={shot}", page], check=True)
+        subprocess.run(
+            [*command, "--window-size=1240,1250", f"--screenshot={shot}", page], check=True, capture_output=True
+        )
         Image.open(shot).convert("RGB").crop(_PICTURE_BOX).save(_PICTURE, quality=88)
 
 
