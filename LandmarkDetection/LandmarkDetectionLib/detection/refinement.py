@@ -19,7 +19,9 @@ from .network_image import standing_for
 from .registration_start import start_of
 from .usable_part import in_usable_part
 
-_STEP_MM = 0.05
+_STEP_MM, _REACH_MM = 0.05, 50.0
+# What agrees with a network: so many seen landmarks, typically this sharp, within so many standard deviations.
+_FEWEST_SEEN, _SHARP_MM, _AGREEING = 8, 8.0, 1.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,8 @@ class KnownHead:
 def refined(found: LandmarkDetections, head: KnownHead, radiograph: Radiograph) -> LandmarkDetections:
     """The CT's landmarks in `radiograph`, where the CT could be registered from those `found`; else those as they are.
 
-    Only an accepted registration counts. Landmarks that the CT does not show stay as they were found.
+    An accepted registration counts, and a doubtful one that brings the landmarks to where the network, which knows
+    nothing of it, is sure to have found them. Landmarks that the CT does not show stay as they were found.
     """
     ct = head.projector.ct
     try:
@@ -41,10 +44,25 @@ def refined(found: LandmarkDetections, head: KnownHead, radiograph: Radiograph) 
     except InputError:
         # Too few were found where the CT has any.
         return found
+    # Farther off the CT may look like an X-ray of a small part of it, too.
+    start = replace(start, reach_mm=min(start.reach_mm, _REACH_MM))
     result = register(head.projector, [radiograph], start, wants_drrs=False)
-    if result.verdict != Verdict.ACCEPTED:
-        return found
-    return _shown(found, head.landmarks.named(found.names), result, radiograph)
+    shown = _shown(found, head.landmarks.named(found.names), result, radiograph)
+    if result.verdict == Verdict.ACCEPTED or (result.verdict == Verdict.DOUBTFUL and _agree(found, shown)):
+        return shown
+    return found
+
+
+def _agree(found: LandmarkDetections, shown: LandmarkDetections) -> bool:
+    """Whether landmarks that are seen lie where they were found, and that was said to be sharp."""
+    seen = (found.visibility > 0.5) & np.isfinite(found.pixels).all(axis=1)
+    if not found.is_sure or np.count_nonzero(seen) < _FEWEST_SEEN:
+        return False
+    off = (shown.pixels - found.pixels)[seen]
+    covariance = found.pixel_covariance[seen]
+    deviations = np.sqrt(np.einsum("ni,nij,nj->n", off, np.linalg.inv(covariance), off))
+    sharp = float(np.median(found.uncertainty_mm[seen])) < _SHARP_MM
+    return sharp and float(np.median(deviations)) < _AGREEING
 
 
 def _shown(
