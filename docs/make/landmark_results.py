@@ -130,7 +130,8 @@ Trained on two cores, rendering included: `fluororeg landmarks train --populatio
 (evaluation ranges; random views within ±100° of PA and ±30°, magnification, collimation, noise, contrast-filled
 vessels), the population's on heads never trained on. Errors are in mm at the head's depth; in space at the known depth
 of its middle. With the CT at hand (`--ct`), it is registered from what the patient's network found and its landmarks
-are shown, {patient["with_ct"]["seconds"]:.1f} s an X-ray; the network's own count where the registration does not.
+are shown, {patient["with_ct"]["seconds"]:.1f} s an X-ray, without being told the depth;
+the network's own count where the registration does not.
 Fum et al. (2024), whose protocol this follows, found 96.4 % of the landmarks of synthetic X-rays within 10 mm in the
 image and 92.5 % in space, after 275 000 steps of training.""")
     stated = _wrapped(f"""
