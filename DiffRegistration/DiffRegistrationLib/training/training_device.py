@@ -30,9 +30,13 @@ def training_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Half precision where it is faster and safe: bfloat16 on GPUs and processors that multiply matrices of it."""
-    if device.type == "cpu":
+def autocast(device: torch.device, *, on_processors: bool = False) -> torch.autocast:
+    """Half precision where it is faster and safe: bfloat16 on GPUs that have it, else everything in single.
+
+    With `on_processors` also on processors that multiply matrices of it: for networks whose norms are of all maps
+    together; a norm for each group of maps takes nearly twice as long in it.
+    """
+    if device.type == "cpu" and on_processors:
         # Older versions of torch do not say what a processor can do.
         told = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
         enabled = bool(told.get("amx_bf16", False))

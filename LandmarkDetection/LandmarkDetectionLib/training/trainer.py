@@ -129,7 +129,7 @@ class LandmarkTrainer:
         exposure = self._views.exposure(self.state.step, self._recipe.batch, self._part, ease)
         aims = self._views.near_aims(exposure, self.state.step)
         batches = [self._views.whole(exposure), self._views.close_up(exposure, aims)]
-        with autocast(self.device):
+        with autocast(self.device, on_processors=True):
             answers = networks([batch.shown for batch in batches])
         loss = torch.stack([landmark_loss(*both) for both in zip(answers, batches, strict=True)]).sum()
         self._learning.descend(loss, part)
