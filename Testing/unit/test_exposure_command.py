@@ -49,7 +49,7 @@ def test_a_beam_from_the_front_enters_the_face_and_reaches_both_lenses(case: Cas
     assert Path(found["surface"]).is_file()
     # The same in words.
     words = run(*exposed(case, "--pose", case.folder / "pose.tfm")).stderr
-    assert "eye lens left: in the field in 1 frames" in words and "not a dose" in words
+    assert "eye lens left: in the field in 1 frame," in words and "not a dose" in words
 
 
 def test_frames_that_a_track_lost_are_left_out_and_its_rate_counts(case: Case) -> None:
@@ -68,6 +68,9 @@ def test_frames_that_a_track_lost_are_left_out_and_its_rate_counts(case: Case) -
 def test_what_cannot_be_used_is_refused(case: Case) -> None:
     pose = ("--pose", case.folder / "pose.tfm")
     refused(case.folder, exposed(case), "Give --track or --pose")
+    refused(case.folder, exposed(case, *pose, "--model", case.folder / "heads.pt"), "- and --model")
+    without = ("landmarks", "exposure", "-", case.xray, "--camera", case.camera, "--out", case.out)
+    refused(case.folder, (*without, "--model", case.folder / "heads.pt", *pose), "--pose", "without a CT")
     refused(case.folder, exposed(case, *pose, "--track", case.folder), "not both")
     refused(case.folder, exposed(case, *pose, "--rate", 0), "frames per second", "above zero")
     refused(case.folder, exposed(case, *pose, "--landmarks", case.folder / "away.mrk.json"), "away.mrk.json")

@@ -153,7 +153,8 @@ def test_with_its_ct_a_head_s_landmarks_are_shown_where_the_ct_has_them() -> Non
     world = rigid.transform_points(truth(), head.landmarks.points)
     off = np.linalg.norm(shown.pixels - camera().project(world), axis=1)
     assert off.max() < 0.5 and np.linalg.norm(found.pixels - camera().project(world), axis=1).max() > 10
-    assert shown.is_sure and (np.sqrt(np.trace(shown.pixel_covariance, axis1=1, axis2=2)) < 1).all()
+    assert shown.is_sure and shown.is_registered and not found.is_registered
+    assert (np.sqrt(np.trace(shown.pixel_covariance, axis1=1, axis2=2)) < 1).all()
     # The same landmarks over an X-ray of something else.
     other = Radiograph(attenuation[::-1].copy(), view.mask, camera())
     assert refined(found, known, other) is found

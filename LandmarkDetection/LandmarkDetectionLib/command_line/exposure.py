@@ -90,6 +90,10 @@ def exposure(
         without_ct = str(ct) == "-"
         if without_ct != (model is not None):
             raise InputError("--model", "goes with - in place of the CT", "Give a CT and its poses, or - and --model.")
+        of_ct = {"--track": track, "--pose": pose, "--body": body, "--landmarks": landmarks, "--series": series}
+        beside = [option for option, value in of_ct.items() if value is not None]
+        if without_ct and beside:
+            raise InputError(", ".join(beside), "given without a CT", "Leave out, or give the CT in place of -.")
         with console.status("Reading…") as status:
 
             def tell(done: int, total: int) -> None:
@@ -130,4 +134,5 @@ def _organ_in_words(organ: dict[str, Any]) -> str:
     nearest = f"{organ['largest_margin_mm']:.0f} mm"
     if not organ["frames_in_field"]:
         return f"{about}outside the field in all frames, {nearest.removeprefix('-')} at the nearest"
-    return f"{about}in the field in {organ['frames_in_field']} frames, up to {nearest} within its edge"
+    frames = organ["frames_in_field"]
+    return f"{about}in the field in {frames} frame{'s' if frames > 1 else ''}, up to {nearest} within its edge"

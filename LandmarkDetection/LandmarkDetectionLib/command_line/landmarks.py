@@ -230,6 +230,11 @@ def detect(
         inside = found.is_in_image
         typical = float(sorted(found.uncertainty_mm[inside])[int(inside.sum()) // 2]) if inside.any() else float("nan")
         text = f"{int(inside.sum())} landmarks in the image, which expect to be off by {typical:.1f} mm"
+        if ct is not None:
+            placed = (
+                "by registering the CT" if found.is_registered else "by the network: the CT could not be registered"
+            )
+            text += f"; placed {placed}"
         if found.is_sure:
             say(text, label=f"{view.name}:", style="bold")
         else:

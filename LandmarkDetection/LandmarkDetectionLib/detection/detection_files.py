@@ -26,6 +26,7 @@ def detections_as_dict(found: LandmarkDetections) -> dict[str, Any]:
     return {
         "sure": found.is_sure,
         "words": found.words,
+        "registered": found.is_registered,
         "misfit": found.misfit,
         "mm_per_pixel": found.mm_per_pixel,
         "landmarks": [

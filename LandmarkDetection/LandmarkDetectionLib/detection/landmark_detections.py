@@ -18,7 +18,8 @@ class LandmarkDetections:
     `network_pixels` and `network_covariance` are the pixels before the shape of heads brought them together: their
     errors are each landmark's own. `mm_per_pixel` is a pixel's width at the head. `misfit` says how far, in standard
     deviations, the places are from any head's (about 0.7 for a head); `is_sure` whether this is a head as the network
-    knows them, `words` why not.
+    knows them, `words` why not. `is_registered` tells that places are the CT's, which was registered, and not the
+    network's.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class LandmarkDetections:
     misfit: float
     is_sure: bool
     words: str
+    is_registered: bool = False
 
     @property
     def uncertainty_mm(self) -> Float64[np.ndarray, "n"]:

@@ -91,6 +91,7 @@ def _shown(
         is_in_image=in_usable_part(radiograph, pixels),
         is_sure=True,
         words="",
+        is_registered=True,
     )
 
 
