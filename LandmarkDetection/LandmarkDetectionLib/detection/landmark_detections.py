@@ -17,7 +17,7 @@ class LandmarkDetections:
     heads are, and is in the covariance. `visibility` is the probability of lying in the usable part of the image.
     `network_pixels` and `network_covariance` are the pixels before the shape of heads brought them together: their
     errors are each landmark's own. `mm_per_pixel` is a pixel's width at the head. `misfit` says how far, in standard
-    deviations, the places are from any head's (about 0.7 for a head); `is_sure` whether this is a head as the network
+    deviations, the places are from any head's; `is_sure` whether this is a head as the network
     knows them, `words` why not. `is_registered` tells that places are the CT's, which was registered, and not the
     network's.
     """
