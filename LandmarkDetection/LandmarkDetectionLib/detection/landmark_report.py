@@ -160,6 +160,7 @@ def _facts(view: DetectedView, standing: Sequence[Standing]) -> tuple[tuple[str,
         ("Usable", f"{100 * radiograph.mask.mean():.0f} % of the pixels"),
         ("A pixel at the head", _measured(found.mm_per_pixel, "mm", 3)),
         ("Head from the source", f"{_number(_median(depth), 0)} ± {_measured(_median(deviation), 'mm', 0)}"),
+        ("Placed by", "the CT, registered, where it shows them" if found.is_registered else "the network"),
         ("Misfit to a head", f"{_number(found.misfit, 1)} standard deviations"),
     )
 

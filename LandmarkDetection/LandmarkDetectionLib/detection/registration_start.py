@@ -15,7 +15,7 @@ from ..atlas.head import template_head
 from ..atlas.landmark_files import read_landmarks
 from ..atlas.landmark_set import LandmarkSet
 from ..atlas.transfer import transferred
-from ..network.model_file import read_detector
+from ..network.model_file import TrainedDetector, read_detector
 from .detector import detect
 from .landmark_detections import LandmarkDetections
 
@@ -29,19 +29,27 @@ def detected_landmarks_start(
     carried over from the template, which takes a while. InputError for files that cannot be used.
     """
     trained = read_detector(model)
-    given = trained.landmarks if landmarks is None else read_landmarks(landmarks)
-
-    @cache
-    def carried(ct: CT) -> LandmarkSet:
-        """Once for many X-rays of one CT."""
-        return transferred(template_head(), ct).landmarks
+    landmarks_of = landmarks_of_ct(trained, landmarks)
 
     def start(ct: CT, radiographs: Sequence[Radiograph]) -> Start:
         trained.check_knows(ct, model)
-        there = given or carried(ct)
-        return start_of([detect(trained, radiograph) for radiograph in radiographs], there, ct, radiographs)
+        found = [detect(trained, radiograph) for radiograph in radiographs]
+        return start_of(found, landmarks_of(ct), ct, radiographs)
 
     return start
+
+
+def landmarks_of_ct(trained: TrainedDetector, landmarks: Path | None) -> Callable[[CT], LandmarkSet]:
+    """Those in the file `landmarks`, or those that a patient's network was trained with, or the template's, carried
+    over once for each CT.
+    """
+    given = trained.landmarks if landmarks is None else read_landmarks(landmarks)
+
+    @cache
+    def of(ct: CT) -> LandmarkSet:
+        return given or transferred(template_head(), ct).landmarks
+
+    return of
 
 
 def start_of(

@@ -13,9 +13,6 @@ from DiffRegistrationLib.xray.files.xray_with_geometry import XrayFile
 from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
 
-from ..atlas.head import template_head
-from ..atlas.landmark_files import read_landmarks
-from ..atlas.transfer import transferred
 from ..network.model_file import TrainedDetector, read_detector
 from ..skull_shape.vtk_surfaces import write_surface
 from .detection_files import write_detections
@@ -23,6 +20,7 @@ from .detector import detect
 from .landmark_detections import LandmarkDetections
 from .landmark_report import write_landmark_report
 from .refinement import KnownHead, refined
+from .registration_start import landmarks_of_ct
 from .skull import skull_of, usual_template
 
 
@@ -82,5 +80,4 @@ def detect_files(
 def _known_head(path: Path, landmarks: Path | None, trained: TrainedDetector, model: Path) -> KnownHead:
     ct = read_ct(path)
     trained.check_knows(ct, model)
-    there = trained.landmarks if landmarks is None else read_landmarks(landmarks)
-    return KnownHead(Projector(ct), there or transferred(template_head(), ct).landmarks)
+    return KnownHead(Projector(ct), landmarks_of_ct(trained, landmarks)(ct))
