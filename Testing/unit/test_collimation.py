@@ -59,6 +59,32 @@ def test_small_field_far_off_the_centre_is_found():
     assert np.count_nonzero(mask & field) / np.count_nonzero(mask | field) >= 0.96
 
 
+@pytest.mark.parametrize("name", FIELDS)
+def test_field_is_found_in_a_noisy_image_that_is_logarithmic_already(name):
+    """As displays show them, lead is not much darker than bone then, and full of noise."""
+    field = FIELDS[name]
+    mask = find_collimation(np.log1p(exposed(field, leak=0.004) * 0.5) + 1)
+    assert np.count_nonzero(mask & ~field) <= 0.002 * field.sum()
+    assert np.count_nonzero(mask & field) / np.count_nonzero(mask | field) >= 0.95
+
+
+def test_edge_is_found_where_the_body_behind_it_is_nearly_as_dark_as_lead():
+    field = rectangle(-300, 20, -999, 999)
+    transmission = ndimage.gaussian_filter(field.astype(np.float32), 1.5) * 0.996 + 0.004
+    body = 0.02 + 0.98 * (220 + 40 * np.sin(ROW / 90) > COLUMN)
+    mask = find_collimation(np.random.default_rng(7).poisson(20000 * body * transmission).astype(np.float32))
+    assert np.count_nonzero(mask & ~field) == 0
+    assert np.count_nonzero(mask & field) / np.count_nonzero(mask | field) >= 0.97
+
+
+def test_round_edge_that_distortion_has_bent_is_followed():
+    x, y = COLUMN - 384, ROW - 320
+    field = np.hypot(x, y) < 290 + 6 * np.cos(2 * np.arctan2(y, x) + 1)
+    mask = find_collimation(exposed(field))
+    assert np.count_nonzero(mask & ~field) == 0
+    assert np.count_nonzero(mask & field) / np.count_nonzero(mask | field) >= 0.97
+
+
 @pytest.mark.parametrize("contrast", [0.5, 1.0, 3.0])
 def test_image_without_collimation_is_left_whole(contrast):
     counts = np.random.default_rng(4).poisson(3000 * anatomy() ** contrast)

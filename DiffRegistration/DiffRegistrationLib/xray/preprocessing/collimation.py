@@ -1,28 +1,50 @@
 """The field that the collimator left open: straight shutters and the round edge of an image intensifier.
 
-The dark surround is entered from the border along many rays; where they reach light, they leave edge points. Circles
-and lines that enough of these points agree on, with darkness outside and light inside, bound the field.
+Of the lines and circles along which the image grows lighter, those are a collimator's that look like lead (see
+`edge_evidence`) and cut no lit part off. Tones are brought to one scale first: an image may be linear in dose or
+logarithmic already, and lead may be as noisy as it is dark.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from .field_edges import Circle, Edge, Line, best_circle, best_line, pixel_centres
+from .edge_candidates import edge_candidates
+from .edge_evidence import EdgeEvidence, edge_profile
+from .field_edges import Circle, Edge, Line, pixel_centres
 
-# The search needs no finer image than this many pixels along the shorter side.
-_WORKING_SIZE = 400
-_RAYS = 720
-# What an edge must show to count as a collimator's and not as anatomy's.
-_SUPPORT = {Circle: 0.15, Line: 0.05}
-_DARK_OUTSIDE = 0.95
-_CONTRAST = 3.0
-_MOST_EDGES = 9
+# The search needs no finer image than this many pixels along the shorter side, and no smaller one than that.
+_WORKING_SIZE, _LEAST_SIZE = 240, 32
+# Tones: the darkest is nothing, and noise there, or this part of the whole range, is little.
+_DARKEST, _BRIGHTEST, _LITTLE, _NOISES = 0.002, 0.99, (0.003, 0.03), 3.0
+_LEAST_LENGTH, _LENGTH_LEFT = 0.08, 0.6
+# Lead is about as dark as the darkest of the field; a field is no smaller than this part of the image.
+_DARK_QUANTILE, _DARK_SLACK, _LEAST_FIELD = 0.15, 0.15, 0.03
+_BESIDE_PX = 4.0
+_SAME_DEG, _SAME_PX = 8.0, 8.0
+# Choosing goes back and forth at most so often.
+_MOST_TURNS = 25
 _MARGIN = 0.003
-# Penumbra is crossed within this part of the image; an edge strays from its circle or line by no more.
+# Penumbra is crossed within this part of the image.
 _PENUMBRA = 0.03
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """Parts of an edge: where light ends, at least; where it must not, at most; and where it is seen on its curve."""
+
+    lit: float
+    against: float
+    on_curve: float
+
+
+# While edges are collected, of which the others may not be known yet; and of all that stay.
+_COLLECTED, _KEPT = _Demand(0.35, 0.1, 0.5), _Demand(0.6, 0.08, 0.8)
 
 
 def find_collimation(intensity: Float32[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "rows columns"]:
@@ -31,126 +53,132 @@ def find_collimation(intensity: Float32[np.ndarray, "rows columns"]) -> Bool[np.
     `intensity` grows with dose, linearly or not, and is darkest behind the shutters. Shutters may be turned. An image
     without collimation gives True everywhere; half-transparent filters and shutters that cover no border are left in.
     """
-    factor = max(1, min(intensity.shape) // _WORKING_SIZE)
-    image = ndimage.gaussian_filter(_binned(intensity, factor), 0.7)
-    if min(image.shape) < 16:
-        return np.ones(intensity.shape, dtype=bool)
-    dark_level = _dark_level(image)
-    margin = max(2.0, _MARGIN * min(intensity.shape)) / factor
-    edges = _edges(image, dark_level, tolerance=max(1.0, 0.004 * min(image.shape)))
+    whole = np.ones(intensity.shape, dtype=bool)
+    factor = max(1, round(min(intensity.shape) / _WORKING_SIZE))
+    image = _binned(intensity, factor)
+    if min(image.shape) < _LEAST_SIZE:
+        return whole
+    choice = _Choice(image)
+    edges = choice.edges()
+    if not edges:
+        return whole
+    deepest = _PENUMBRA * min(image.shape)
+    found = [choice.evidence(edge, _without(edges, edge), _KEPT) for edge in edges]
+    ends = [evidence.field_edge(image, deepest) for evidence in found if evidence is not None]
+    if not ends:
+        return whole
     # Binned pixel p covers the full pixels whose mean position is factor·p + (factor − 1)/2.
     points = (pixel_centres(intensity.shape) - (factor - 1) / 2) / factor
-    mask = np.ones(intensity.shape, dtype=bool)
-    if not edges:
-        return mask
-    inside = np.min([edge.distance_inside(points) for edge in edges], axis=0)
-    # Where distortion was corrected, an edge bends: the darkness that it leaves inside its circle or line goes too.
-    lit = ndimage.distance_transform_edt(image > dark_level) > margin
-    row, column = np.clip(np.rint(points[..., ::-1]).astype(int), 0, np.array(image.shape) - 1).transpose(2, 0, 1)
-    return (inside > margin) & (lit[row, column] | (inside > _PENUMBRA * min(image.shape)))
+    margin = max(2.0, _MARGIN * min(intensity.shape)) / factor
+    return np.asarray(np.min([end.distance_inside(points) for end in ends], axis=0) > margin)
 
 
 def _binned(intensity: Float32[np.ndarray, "rows columns"], factor: int) -> Float32[np.ndarray, "r c"]:
-    finite = np.where(np.isfinite(intensity), intensity, 0).astype(np.float32)
+    finite = np.where(np.isfinite(intensity), intensity, intensity[np.isfinite(intensity)].min()).astype(np.float32)
     rows, columns = (n // factor for n in intensity.shape)
     blocks = finite[: rows * factor, : columns * factor].reshape(rows, factor, columns, factor)
     return blocks.mean(axis=(1, 3))
 
 
-def _dark_level(image: Float32[np.ndarray, "r c"]) -> float:
-    """The intensity that tells shutters from light, from the darkest part of the border."""
-    width = max(2, min(image.shape) // 100)
-    border = np.concatenate(
-        [image[:width].ravel(), image[-width:].ravel(), image[:, :width].ravel(), image[:, -width:].ravel()]
-    )
-    bright = np.quantile(image, 0.9)
-    floor = np.quantile(border, 0.05)
-    dark = border[border <= floor + 0.1 * (bright - floor)]
-    level = np.median(dark)
-    noise = 1.4826 * np.median(np.abs(dark - level))
-    return float(level + max(6 * noise, 0.05 * (bright - level)))
+def _tone(image: Float32[np.ndarray, "r c"], little: float) -> Float32[np.ndarray, "r c"]:
+    """The logarithm of what is above the darkest, flat where that is noise or this `little` part of the range."""
+    smooth = ndimage.gaussian_filter(image, 1.0)
+    darkest, dark, brightest = np.quantile(smooth, [_DARKEST, 0.1, _BRIGHTEST])
+    rest = (image - smooth)[smooth <= dark]
+    noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
+    scale = max(_NOISES * noise, little * float(brightest - darkest), float(np.finfo(np.float32).tiny))
+    return np.log1p(np.maximum(smooth - darkest, 0) / np.float32(scale))
 
 
-def _edges(image: Float32[np.ndarray, "r c"], dark_level: float, tolerance: float) -> list[Edge]:
-    """Circles and lines around the field, the best supported first."""
-    light = _light(image, dark_level)
-    if light is None:
-        return []
-    centre = np.array(ndimage.center_of_mass(light))[::-1]
-    points = _edge_points(light, centre)
-    centres = pixel_centres(image.shape)
-    random = np.random.default_rng(0)
-    edges: list[Edge] = []
-    for _ in range(_MOST_EDGES):
-        candidates = [best_circle(points, tolerance, random), best_line(points, centre, tolerance, random)]
-        found = [edge for edge in candidates if edge is not None]
-        if not found:
-            break
-        edge = max(found, key=lambda e: np.count_nonzero(np.abs(e.distance_inside(points)) <= tolerance))
-        near = np.abs(edge.distance_inside(points)) <= tolerance
-        if np.count_nonzero(near) < min(_SUPPORT.values()) * _RAYS:
-            break
-        if np.count_nonzero(near) >= _SUPPORT[type(edge)] * _RAYS and _is_collimator(
-            edge, points[near], image, centres, dark_level, tolerance
-        ):
-            edges.append(_past_penumbra(edge, points[near], image))
-            near = np.abs(edge.distance_inside(points)) <= 3 * tolerance
-        points = points[~near]
-    return edges
+class _Choice:
+    """The edges around the field of `image`, of the candidates that its tones have."""
+
+    def __init__(self, image: Float32[np.ndarray, "r c"]) -> None:
+        tones = [_tone(image, little) for little in _LITTLE]
+        self._candidates = list(dict.fromkeys(edge for tone in tones for edge in edge_candidates(tone)))
+        self._profiles = {edge: [edge_profile(tone, edge) for tone in tones] for edge in self._candidates}
+        self._tone = tones[0]
+        self._points = pixel_centres(image.shape)
+        self._least = _LEAST_LENGTH * min(image.shape)
+
+    def edges(self) -> list[Edge]:
+        """The strongest ones first, until none is left that fits those that are there.
+
+        One that turns out to cut a lit part off, or to be of little length once all others are there, goes again.
+        """
+        chosen: list[Edge] = []
+        rest = self._candidates
+        for _ in range(_MOST_TURNS):
+            best = self._strongest(chosen, rest)
+            if best is None:
+                weakest = self._weakest(chosen)
+                if weakest is None:
+                    break
+                chosen, rest = _without(chosen, weakest), _without(rest, weakest)
+                continue
+            rest = _without(rest, best)
+            if not any(self._goes_on(edge, best, chosen) for edge in chosen):
+                chosen = [edge for edge in chosen if not self._goes_on(best, edge, chosen)] + [best]
+        return chosen
+
+    def evidence(self, edge: Edge, others: Sequence[Edge], demand: _Demand) -> EdgeEvidence | None:
+        """What that tone shows which shows most, of those that show enough; None if none does."""
+        least = self._least * (_LENGTH_LEFT if demand is _KEPT else 1.0)
+        found = [profile.inside(others) for profile in self._profiles[edge]]
+        enough = [one for one in found if one is not None and _is_enough(one, least, demand)]
+        return max(enough, key=lambda one: one.strength) if enough else None
+
+    def _strongest(self, chosen: Sequence[Edge], rest: Sequence[Edge]) -> Edge | None:
+        """The edge that shows most beside those `chosen`, if that may be enough."""
+        new = [edge for edge in rest if not any(_is_same(edge, other) for other in chosen)]
+        found = [(edge, self.evidence(edge, chosen, _COLLECTED)) for edge in new]
+        shown = [(one.strength * one.on_curve_part**2, edge) for edge, one in found if one is not None]
+        return max(shown, key=lambda one: one[0])[1] if shown else None
+
+    def _weakest(self, chosen: Sequence[Edge]) -> Edge | None:
+        """Of the edges that do not show enough beside all others the one without which the others show most."""
+        weak = [edge for edge in chosen if self._shown(edge, chosen) == 0]
+        if len(weak) < 2:
+            return weak[0] if weak else None
+        rests = [_without(chosen, edge) for edge in weak]
+        shown = [sum(self._shown(edge, rest) for edge in rest) for rest in rests]
+        return weak[int(np.argmax(shown))]
+
+    def _shown(self, edge: Edge, chosen: Sequence[Edge]) -> float:
+        """How much an edge shows beside all others that are chosen; 0 if that is not enough."""
+        evidence = self.evidence(edge, _without(chosen, edge), _KEPT)
+        return 0.0 if evidence is None or not self._is_dark_beyond(edge, chosen) else evidence.strength
+
+    def _goes_on(self, edge: Edge, other: Edge, chosen: Sequence[Edge]) -> bool:
+        rest = _without(_without(chosen, edge), other)
+        found = [profile.inside(rest) for profile in self._profiles[edge]]
+        return any(evidence is not None and evidence.goes_on_beyond(other) for evidence in found)
+
+    def _is_dark_beyond(self, edge: Edge, chosen: Sequence[Edge]) -> bool:
+        """Whether what lies beyond the edge is about as dark as the darkest of the field."""
+        inside = np.min([one.distance_inside(self._points) for one in chosen], axis=0) > _BESIDE_PX
+        beyond = edge.distance_inside(self._points) < -_BESIDE_PX
+        if inside.mean() < _LEAST_FIELD or not beyond.any():
+            return False
+        low, dark, high = np.quantile(self._tone[inside], [0.05, _DARK_QUANTILE, 0.95])
+        return bool(np.median(self._tone[beyond]) <= dark + _DARK_SLACK * (high - low))
 
 
-def _light(image: Float32[np.ndarray, "r c"], dark_level: float) -> Bool[np.ndarray, "r c"] | None:
-    """Where it is light, less letters and specks, which are thin; None if it is light everywhere or nowhere."""
-    light = image > dark_level
-    if light.all():
-        return None
-    light = ndimage.binary_opening(light, iterations=2)
-    return light if light.any() else None
+def _is_enough(evidence: EdgeEvidence, least: float, demand: _Demand) -> bool:
+    is_there = evidence.lit_points >= least and evidence.lit_part >= demand.lit
+    is_whole = evidence.against_part <= demand.against and evidence.on_curve_part >= demand.on_curve
+    return is_there and is_whole and evidence.looks_like_lead
 
 
-def _edge_points(light: Bool[np.ndarray, "r c"], centre: Float64[np.ndarray, "2"]) -> Float64[np.ndarray, "n 2"]:
-    """Points (column, row) where rays from the border toward `centre` reach light; rays lit at once leave none."""
-    rows, columns = light.shape
-    # Half a step off the axes, so that no direction has a zero.
-    angle = 2 * np.pi * (np.arange(_RAYS) + 0.5) / _RAYS
-    direction = np.column_stack([np.cos(angle), np.sin(angle)])
-    far = np.array([columns - 1, rows - 1])
-    reach = np.where(direction > 0, (far - centre) / direction, -centre / direction).min(axis=1)
-    steps = np.arange(0, int(reach.max()), 0.5)
-    length = reach[:, None] - steps
-    position = centre + length[..., None] * direction[:, None, :]
-    nearest = np.clip(np.rint(position), 0, far).astype(int)
-    lit = light[nearest[..., 1], nearest[..., 0]] & (length > 0)
-    first = lit.argmax(axis=1)
-    # Opening eats no edge, so a ray lit within the first two pixels starts in the field.
-    keep = lit.any(axis=1) & (first > 4)
-    return position[np.arange(_RAYS), first][keep]
+def _is_same(one: Edge, other: Edge) -> bool:
+    if isinstance(one, Line) and isinstance(other, Line):
+        is_parallel = np.dot(one.normal, other.normal) > np.cos(np.radians(_SAME_DEG))
+        return bool(is_parallel and abs(one.offset - other.offset) < _SAME_PX)
+    if isinstance(one, Circle) and isinstance(other, Circle):
+        apart = np.linalg.norm(np.subtract(one.centre, other.centre))
+        return bool(apart < _SAME_PX and abs(one.radius - other.radius) < _SAME_PX)
+    return False
 
 
-def _is_collimator(
-    edge: Edge,
-    on_edge: Float64[np.ndarray, "n 2"],
-    image: Float32[np.ndarray, "r c"],
-    centres: Float64[np.ndarray, "r c 2"],
-    dark_level: float,
-    tolerance: float,
-) -> bool:
-    """Whether it is dark all over outside the edge, and several times lighter inside along most of it."""
-    outside = edge.distance_inside(centres) < -2 * tolerance
-    if not outside.any() or np.mean(image[outside] <= dark_level) < _DARK_OUTSIDE:
-        return False
-    normal = edge.inward(on_edge)
-    step = 4 * tolerance * normal
-    outer, inner = (
-        ndimage.map_coordinates(image, points.T[::-1], order=1, mode="nearest")
-        for points in (on_edge - step, on_edge + step)
-    )
-    return bool(np.mean(inner > _CONTRAST * outer) > 0.5)
-
-
-def _past_penumbra(edge: Edge, on_edge: Float64[np.ndarray, "n 2"], image: Float32[np.ndarray, "r c"]) -> Edge:
-    """The edge moved inward to half of the light that its points, in the median, meet behind it."""
-    depths = np.arange(0, _PENUMBRA * min(image.shape), 0.5)
-    points = on_edge + depths[:, None, None] * edge.inward(on_edge)
-    light = np.median(ndimage.map_coordinates(image, points.transpose(2, 0, 1)[::-1], order=1, mode="nearest"), axis=1)
-    return edge.moved_inward(float(depths[np.argmax(light >= 0.5 * light.max())]))
+def _without(edges: Sequence[Edge], edge: Edge) -> list[Edge]:
+    return [other for other in edges if other is not edge]
