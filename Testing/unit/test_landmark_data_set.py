@@ -248,6 +248,7 @@ GOOD = (
         ("[-70, 70]", "[70, -70]", "across_mm"),
         ("share = 1", "share = 0", "share"),
         ("contrast_share = 0.25", "contrast_share = 3", "contrast_share"),
+        ("collimated_share = 0.5", "collimated_share = -1", "collimated_share"),
         ("field = [0.18, 0.45]", "field = [0.18, 45]", "field"),
         ("[families.lateral]", "[lateral]", "families"),
         ("share = 1", "share = 1\nzoom = 2", "zoom"),

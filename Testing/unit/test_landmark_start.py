@@ -77,6 +77,23 @@ def test_landmarks_that_agree_are_where_the_solver_begins() -> None:
     assert error.rotation_deg < 0.6 and error.in_plane_mm < 1, error
 
 
+def test_views_that_contradict_each_other_are_said_to() -> None:
+    """Both X-rays are good, but the second one's camera is not where it is said to be."""
+    both = [seen(camera(), wrong=0.0), seen(camera(90.0), wrong=0.0)]
+    cameras = [camera(), camera(60.0)]
+    found = start_from_landmarks(known(), both, head(), cameras)
+    assert not found.trusted and found.reach_mm == np.inf
+    assert re.search(r"X-rays 1 and 2 contradict each other, alone they place the CT (2|3)\d° and", found.poses[0][0])
+
+
+def test_landmarks_that_one_of_two_views_shows_are_enough_and_it_is_said() -> None:
+    one = seen(camera())
+    nothing = SeenLandmarks.marked(one.names, np.full_like(one.pixels, np.nan), SIGMA_PX)
+    found = start(one, nothing)
+    assert "X-ray 2 has no part in it" in found.poses[0][0]
+    assert error_deg(found.poses[0][1]) < 3
+
+
 def test_two_views_know_the_depth_that_one_does_not() -> None:
     one = resected_landmarks(known(), [seen(camera())], head(), [camera()])
     both = [seen(camera()), seen(camera(90.0), seed=2)]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from ..xray.ct import CT
 from ..xray.errors import InputError
-from ..xray.geometry import Camera
+from ..xray.geometry import Camera, rigid
 from ..xray.geometry.resection import Resection, resected
 from .starts import Start
 
@@ -112,7 +112,11 @@ def start_from_landmarks(
         poses, found = [exchanged.pose, found.pose], exchanged
     agree = _agree(found)
     if not agree:
-        words[0] += "; they fit badly: wrong names, a mirrored X-ray or its camera may be the reason"
+        apart = _apart_alone(known, seen, ct, cameras)
+        words[0] += "; they fit badly: " + (apart or "wrong names, a mirrored X-ray or its camera may be the reason")
+    lacking = [str(number) for number, used in enumerate(found.used.any(axis=1), 1) if not used]
+    if lacking:
+        words[0] += f"; X-ray {' and '.join(lacking)} has no part in it"
     if found.rival is not None and found.ambiguity > _AMBIGUOUS:
         words.append("the second pose, which fits nearly as well")
         poses.append(found.rival)
@@ -159,6 +163,27 @@ def _agree(found: Resection) -> bool:
     """Whether so many landmarks agree, and so well, that it is no chance."""
     many = found.points_used >= _LEAST_AGREEING and found.used.sum() >= _LEAST_PART * found.seen.sum()
     return bool(many and found.scale <= _MOST_SCALE)
+
+
+def _apart_alone(known: CTLandmarks, seen: Sequence[SeenLandmarks], ct: CT, cameras: Sequence[Camera]) -> str:
+    """How far apart the poses are that two views make alone, if either view agrees with itself; else no words."""
+    alone: list[tuple[int, Resection]] = []
+    for number, (landmarks, camera) in enumerate(zip(seen, cameras, strict=True), 1):
+        try:
+            found = resected_landmarks(known, [landmarks], ct, [camera])
+        except InputError:
+            continue
+        if _agree(found):
+            alone.append((number, found))
+    if len(alone) < 2:
+        return ""
+    (first, one), (second, other) = alone[:2]
+    degrees = np.degrees(rigid.angle_between(one.pose, other.pose))
+    millimetres = np.linalg.norm(one.centre - other.centre)
+    return (
+        f"X-rays {first} and {second} contradict each other, alone they place the CT {degrees:.0f}° and "
+        f"{millimetres:.0f} mm apart; their cameras must share one frame, and be of one moment"
+    )
 
 
 def _exchanged(

@@ -27,9 +27,9 @@ _DETECTOR_MM = 1000.0
 _DETECTOR_HALF = (0.72, 1.1)
 _STOCK = 192
 # How often an effect that not every X-ray shows is on.
-_COLLIMATED, _SHADOWED, _VIGNETTED, _DISPLAYED = 0.4, 0.35, 0.3, 0.5
+_SHADOWED, _VIGNETTED, _DISPLAYED = 0.35, 0.3, 0.5
 # Of the collimators, how many are round, and how many the mask knows of.
-_ROUND, _COLLIMATION_FOUND = 0.33, 0.6
+_ROUND, _COLLIMATION_FOUND = 0.33, 0.85
 _LEAK = 0.003
 _SCATTER = Scatter(1.0)
 # Blurs as wide as these are computed on blocks of this many pixels.
@@ -68,6 +68,8 @@ class Looks:
 class DomainRandomisation:
     """Looks for images of `camera`, cut out of detectors about as wide as `detector_field` of their distance.
 
+    `collimated_share` of the images are collimated.
+
     Same seed, same stock of beams and shadows.
     """
 
@@ -78,8 +80,10 @@ class DomainRandomisation:
         device: torch.device | str = "cpu",
         ranges: Ranges = TRAINING,
         seed: int = 0,
+        collimated_share: float = 0.4,
     ) -> None:
         size = camera.size
+        self._collimated_share = collimated_share
         self._size, self._device, self._ranges = size, torch.device(device), ranges
         self._pixel_mm = camera.pixel_angle * _DETECTOR_MM
         # A pixel's width in half fields of the detector, in which places on it are told.
@@ -113,7 +117,7 @@ class DomainRandomisation:
         def on(share: float) -> Bool[np.ndarray, "batch"]:
             return random.uniform(size=count) < share * (1 - ease)
 
-        collimated, round_field = on(_COLLIMATED), random.uniform(size=count) < _ROUND
+        collimated, round_field = on(self._collimated_share), random.uniform(size=count) < _ROUND
         size = drawn(ranges.field_size, count, random)
         turn = np.radians(drawn(ranges.field_turn_deg, count, random))
         angles = turn[:, None] + np.pi / 2 * np.arange(4) + random.uniform(-0.2, 0.2, (count, 4))

@@ -1,4 +1,4 @@
-"""`fluororeg landmarks evaluate` and `evaluate-transfer`: how far off what was found or carried is."""
+"""`fluororeg landmarks evaluate`, `evaluate-motion`, `evaluate-transfer`: how far off what is found or carried is."""
 
 from __future__ import annotations
 
@@ -103,6 +103,39 @@ def evaluate(
         one = content["skull"]
         text = f"{one['mean_mm']:.2f} mm from the true surface on average, median {one['median_mm']:.2f} mm"
         say(f"{text} ({one['count']})", label="Skulls:", style="bold")
+
+
+def evaluate_motion(
+    model: ModelArgument,
+    count: Annotated[int, typer.Option("--count", min=2, help="Frame pairs of each motion.")] = 50,
+    out: Annotated[Path | None, typer.Option("--out", help="File for all figures (.json).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a network of the Visible Human's head in simulated dual fluoroscopy of its motions, nothing told.
+
+    Each frame pair is placed by itself: by triangulated landmarks, by all landmarks of both views together, and by the
+    solver from there.
+    """
+    with input_errors_end_the_command(as_json):
+        with torch_needed():
+            from ..atlas.head import template_head
+            from ..evaluation.dual_fluoroscopy import WAYS, placed_by_landmarks
+            from ..network.model_file import read_detector
+        trained = read_detector(model)
+        trained.check_knows(template_head().ct, model)
+        with console.status("Simulating…") as status:
+            content = placed_by_landmarks(trained, count, tell=status.update)
+        content = {"model": model.name, "trained_seconds": trained.metadata["seconds"], **content}
+        _write_figures(out, content)
+    if as_json:
+        print_json(content)
+    for name, activity in content["activities"].items():
+        for part, words in (("mostly_visible", "60 % of the skull in view and more"), ("end_of_range", "less")):
+            for way in WAYS:
+                one = activity[part][way]
+                if one["frames"] > one["without"]:
+                    text = f"{one['mean_deg']:.2f}°, {one['mean_mm']:.2f} mm on average ({one['frames']} frame pairs)"
+                    say(text, label=f"{name}, {words}, {way}:", style="bold")
 
 
 def evaluate_transfer(

@@ -36,7 +36,7 @@ from DiffRegistrationLib.pose_network.torch_needed import torch_needed
 from DiffRegistrationLib.xray.errors import InputError
 
 from .exposure import exposure
-from .landmark_evaluation import evaluate, evaluate_transfer
+from .landmark_evaluation import evaluate, evaluate_motion, evaluate_transfer
 from .model_argument import ModelArgument
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Skull landmarks: on CTs and in X-rays.", no_args_is_help=True)
 
 app.command("evaluate")(evaluate)
+app.command("evaluate-motion")(evaluate_motion)
 app.command("evaluate-transfer")(evaluate_transfer)
 app.command("exposure")(exposure)
 

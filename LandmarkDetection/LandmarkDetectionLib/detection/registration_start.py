@@ -56,20 +56,30 @@ def start_of(
     views: Sequence[LandmarkDetections], there: LandmarkSet, ct: CT, radiographs: Sequence[Radiograph]
 ) -> Start:
     """The start that landmarks found in each of `radiographs` give, of a CT with its landmarks `there`."""
-    usable = there.is_known & there.is_in_ct
-    names = tuple(name for name, use in zip(there.names, usable, strict=True) if use)
-    known = CTLandmarks(names, there.points[usable], there.uncertainty_mm[usable])
-    # Where no view is sure, what they say may still be right: the solver's verdict will tell.
-    none_is = not any(found.is_sure for found in views)
-    # What the network itself says: places that the shape of heads brought together err together.
-    seen = [
+    cameras = [radiograph.camera for radiograph in radiographs]
+    return start_from_landmarks(known_in(there), seen_in(views), ct, cameras)
+
+
+def known_in(landmarks: LandmarkSet) -> CTLandmarks:
+    """Those that their CT shows."""
+    usable = landmarks.is_known & landmarks.is_in_ct
+    names = tuple(name for name, use in zip(landmarks.names, usable, strict=True) if use)
+    return CTLandmarks(names, landmarks.points[usable], landmarks.uncertainty_mm[usable])
+
+
+def seen_in(views: Sequence[LandmarkDetections]) -> list[SeenLandmarks]:
+    """What a pose is made of: what the network itself says of each view.
+
+    Places that the shape of heads brought together err together. Where no view is sure, what they say may still be
+    right: the solver's verdict will tell.
+    """
+    none_is_sure = not any(found.is_sure for found in views)
+    return [
         SeenLandmarks(
             found.names,
             found.network_pixels,
             found.network_covariance,
-            found.visibility if found.is_sure or none_is else 0 * found.visibility,
+            found.visibility if found.is_sure or none_is_sure else 0 * found.visibility,
         )
         for found in views
     ]
-    cameras = [radiograph.camera for radiograph in radiographs]
-    return start_from_landmarks(known, seen, ct, cameras)

@@ -61,7 +61,9 @@ class HeadImageMaker:
         self._ranges, self._size, self._device = ranges, size, torch.device(device)
         # Looks are told in parts of the field, whatever its width; blurs in mm at the middle of the fields.
         field = float(np.mean(ranges.field))
-        self._looks = DomainRandomisation(NetworkCamera(size, field), field, self._device)
+        self._looks = DomainRandomisation(
+            NetworkCamera(size, field), field, self._device, collimated_share=ranges.collimated_share
+        )
 
     def images_of(self, head: Head, count: int, random: np.random.Generator) -> HeadImages:
         """`count` images of a head. InputError where its landmarks are too few for a head's frame."""

@@ -17,7 +17,8 @@ from jaxtyping import Float64
 _FOLDER = Path(__file__).with_name("presets")
 RANGES_NAMES = tuple(sorted(path.stem for path in _FOLDER.glob("*.toml")))
 
-_KEYS = {"description", "field", "contrast_share", "families"}
+_SHARES = ("contrast_share", "collimated_share")
+_KEYS = {"description", "field", *_SHARES, "families"}
 _INTERVALS = ("turn_deg", "tilt_deg", "roll_deg", "across_mm", "along_mm", "source_object_mm")
 _FAMILY_KEYS = {"share", "views", *_INTERVALS}
 
@@ -35,7 +36,7 @@ class ViewFamily:
 class ViewRanges:
     """Views to draw from. `field` is the image's width over the source-detector distance; small ones magnify.
 
-    `contrast_share` of the images show arteries filled with contrast medium.
+    `contrast_share` of the images show arteries filled with contrast medium, `collimated_share` are collimated.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ViewRanges:
     families: tuple[ViewFamily, ...]
     field: Interval
     contrast_share: float
+    collimated_share: float
     content: Mapping[str, Any]
 
     def drawn(self, random: np.random.Generator) -> tuple[Float64[np.ndarray, "4 4"], float]:
@@ -76,16 +78,17 @@ def view_ranges(name: str) -> ViewRanges:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(path, f"is no TOML: {error}", "Correct it, or begin with a copy of one of ours.") from None
     _check_keys(path, content, _KEYS, "The file")
-    share = content["contrast_share"]
-    if not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise InputError(path, f"contrast_share is {share}", "Give a part between 0 and 1.")
+    for key in _SHARES:
+        if not isinstance(content[key], int | float) or not 0 <= content[key] <= 1:
+            raise InputError(path, f"{key} is {content[key]}", "Give a part between 0 and 1.")
     field = interval(path, content, "field")
     if not 0.02 <= field[0] <= field[1] <= 2:
         raise InputError(path, f"field is {field[0]:g} to {field[1]:g}", "Give widths between 0.02 and 2.")
     if not isinstance(content["families"], dict) or not content["families"]:
         raise InputError(path, "families is no table", "Add at least one [families.NAME].")
     families = tuple(_family(path, key, value) for key, value in content["families"].items())
-    return ViewRanges(path.stem, str(content["description"]), families, field, float(share), content)
+    shares = {key: float(content[key]) for key in _SHARES}
+    return ViewRanges(path.stem, str(content["description"]), families, field, **shares, content=content)
 
 
 def _family(path: Path, name: str, content: Any) -> ViewFamily:

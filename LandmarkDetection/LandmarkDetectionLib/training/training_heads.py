@@ -19,7 +19,7 @@ from ..population.population import population_head
 from ..population.vessels import ContrastVessels
 
 # Heads of a population that are in memory, and views of each before the next one takes its place.
-_AT_ONCE, _VIEWS = 4, 80
+_AT_ONCE, _VIEWS = 4, 160
 # Parts of the population that are bone alone, and that end at the skull's base.
 _DRY, _CUT_OFF = 0.15, 0.12
 

@@ -93,7 +93,10 @@ class TrainingViews:
         # Looks are told in parts of the field, whatever its width; blurs in mm at the middle of the fields.
         self._field = float(np.mean(ranges.field))
         self._looks = [
-            DomainRandomisation(NetworkCamera(size, self._field), self._field, self._device) for size in sizes
+            DomainRandomisation(
+                NetworkCamera(size, self._field), self._field, self._device, collimated_share=ranges.collimated_share
+            )
+            for size in sizes
         ]
         self._sizes = sizes
         self._memory: dict[int, WideView] = {}
