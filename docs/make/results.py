@@ -1,6 +1,6 @@
 """docs/results.md and the figures in the README, measured anew on this machine: `make results`.
 
-python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [wrist] [motion]
+python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [style] [wrist] [motion]
 
 Runs the benchmarks, the demo, the evaluation and trainings as a user would and writes down what they print, with date,
 machine and versions: all of it, or the parts that are named. Evaluation and training take hours; cases of the
@@ -22,6 +22,7 @@ from typing import Any
 import evaluations
 import landmark_results
 import motions
+import style_results
 import trainings
 from DiffRegistrationLib.benchmarks.machine import machine
 
@@ -207,6 +208,14 @@ def landmarks_part() -> Part:
     return _with_machine(landmark_results.in_words(found, table), where, before), []
 
 
+def style_part() -> Part:
+    """Translation of X-rays."""
+    before = os.getloadavg()[0]
+    found = style_results.run(measured, landmark_results.KEPT / "patient.pt")
+    where = machine("fluororegistration", "numpy", "numba", "torch")
+    return _with_machine(style_results.in_words(found, table), where, before), []
+
+
 def wrist_part() -> Part:
     """Real dual fluoroscopy."""
     before = os.getloadavg()[0]
@@ -227,6 +236,7 @@ PARTS = {
     "evaluation": evaluation_part,
     "training": training_part,
     "landmarks": landmarks_part,
+    "style": style_part,
     "wrist": wrist_part,
     "motion": motion_part,
     "demo": demo_part,

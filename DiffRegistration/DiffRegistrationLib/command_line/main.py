@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 from LandmarkDetectionLib.command_line.landmarks import app as landmarks_app
+from LandmarkDetectionLib.command_line.style import app as style_app
 from typer.core import TyperGroup
 
 from .batch import batch
@@ -65,6 +66,7 @@ app.command("simulate")(simulate)
 app.command("demo")(demo)
 app.command("evaluate")(evaluate)
 app.add_typer(landmarks_app, name="landmarks")
+app.add_typer(style_app, name="style")
 app.add_typer(calibration_app, name="calibration")
 app.add_typer(benchmark_app, name="benchmark")
 

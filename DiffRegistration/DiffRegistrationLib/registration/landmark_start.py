@@ -114,7 +114,7 @@ def start_from_landmarks(
     if not agree:
         apart = _apart_alone(known, seen, ct, cameras)
         words[0] += "; they fit badly: " + (apart or "wrong names, a mirrored X-ray or its camera may be the reason")
-    lacking = [str(number) for number, used in enumerate(found.used.any(axis=1), 1) if not used]
+    lacking = [str(number) for number, used in enumerate(found.used, 1) if not used.any()]
     if lacking:
         words[0] += f"; X-ray {' and '.join(lacking)} has no part in it"
     if found.rival is not None and found.ambiguity > _AMBIGUOUS:

@@ -37,7 +37,7 @@ from DiffRegistrationLib.xray.errors import InputError
 
 from .exposure import exposure
 from .landmark_evaluation import evaluate, evaluate_motion, evaluate_transfer
-from .model_argument import ModelArgument
+from .model_argument import ModelArgument, StyleOption
 
 if TYPE_CHECKING:
     from ..training.validation import LandmarkValidation
@@ -127,6 +127,9 @@ def train(
     minutes: Annotated[float, typer.Option("--minutes", help="How long to train.")] = 10.0,
     size: Annotated[int, typer.Option("--size", min=64, max=512, help="Pixels along an image's side.")] = 96,
     batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Images a step.")] = 32,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Clean DRRs alone, for X-rays translated to that look (style train).")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same images.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
     as_json: LinesOption = False,
@@ -157,7 +160,7 @@ def train(
                 is_population=population,
                 views=ranges,
                 budget=Budget(seconds=60 * minutes),
-                recipe=Recipe(size=size, batch=batch),
+                recipe=Recipe(size=size, batch=batch, plain=plain),
                 seed=seed,
                 device=device,
                 tell=tell,
@@ -192,6 +195,7 @@ def detect(
     skull: Annotated[
         bool, typer.Option("--skull", help="Write the skull, warped to the landmarks, as .vtp and .stl, too.")
     ] = False,
+    style: StyleOption = None,
     camera: CameraOption = None,
     sdd: SddOption = None,
     sod: SodOption = None,
@@ -222,7 +226,7 @@ def detect(
             bone_is_bright=bone_bright,
         )
         with console.status("Finding landmarks…"):
-            views = detect_files(model, files, output=out, ct=ct, landmarks=landmarks, with_skull=skull)
+            views = detect_files(model, files, output=out, ct=ct, landmarks=landmarks, style=style, with_skull=skull)
     if as_json:
         content = [detections_as_dict(view.found) for view in views]
         print_json({"views": content, "report": str(out / "report.html")})

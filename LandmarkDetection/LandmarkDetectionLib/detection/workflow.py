@@ -15,6 +15,8 @@ from DiffRegistrationLib.xray.radiograph import Radiograph
 
 from ..network.model_file import TrainedDetector, read_detector
 from ..skull_shape.vtk_surfaces import write_surface
+from ..style.translated_xray import translated_xray
+from ..style.translation_file import read_translation
 from .detection_files import write_detections
 from .detector import detect
 from .landmark_detections import LandmarkDetections
@@ -40,19 +42,22 @@ def detect_files(
     output: Path,
     ct: Path | None = None,
     landmarks: Path | None = None,
+    style: Path | None = None,
     with_skull: bool = False,
 ) -> list[DetectedView]:
     """Find the landmarks of each X-ray and write landmarks-1.csv, .json and .mrk.json … and report.html to `output`;
     `with_skull` also skull-1.vtp and .stl …, the template's skull warped to them (RAS mm of the X-ray's world).
 
     Given the head's `ct`, it is registered from what the network found, and landmarks are shown where the CT has them:
-    those in the file `landmarks`, or those that the network knows, or the template's, carried over. InputError says
-    what is wrong and what to do; bad input leaves nothing behind.
+    those in the file `landmarks`, or those that the network knows, or the template's, carried over. Through the
+    translation in the file `style` the network sees the X-rays in the look of DRRs. InputError says what is wrong and
+    what to do; bad input leaves nothing behind.
     """
     files = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not files:
         raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
     trained = read_detector(model)
+    translation = None if style is None else read_translation(style)
     check_folder_for_writing(output)
     if ct is None and landmarks is not None:
         raise InputError(landmarks, "was given without the CT that it belongs to", "Give the CT, too.")
@@ -60,7 +65,8 @@ def detect_files(
     views = []
     for number, file in enumerate(files, start=1):
         radiograph = file.read()
-        found = detect(trained, radiograph)
+        shown = radiograph if translation is None else translated_xray(translation, radiograph)
+        found = detect(trained, shown)
         if known is not None:
             found = refined(found, known, radiograph)
         views.append(DetectedView(f"View {number}", radiograph, found))

@@ -83,7 +83,8 @@ def _placed(
     errors: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     verdicts: list[Verdict] = []
     seconds: list[float] = []
-    for number, (radiographs, truth) in enumerate(zip(motion.frames, motion.truth, strict=True)):
+    for number, (frame, truth) in enumerate(zip(motion.frames, motion.truth, strict=True)):
+        radiographs = [radiograph for radiograph in frame if radiograph is not None]
         began = time.perf_counter()
         poses, verdict = _poses(trained, projector, landmarks, radiographs)
         seconds.append(time.perf_counter() - began)

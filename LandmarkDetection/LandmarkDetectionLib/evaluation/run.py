@@ -64,7 +64,8 @@ def evaluated(
         if known is not None:
             began = time.perf_counter()
             shown = refined(found, known, case.radiograph)
-            with_ct.append(case_errors(case, shown, shown, seconds + time.perf_counter() - began))
+            in_space = shown if shown.is_registered else with_depth
+            with_ct.append(case_errors(case, shown, in_space, seconds + time.perf_counter() - began))
         if skull_error is not None and number < skulls:
             surfaces.append(skull_error(case, head, with_depth).mean_mm)
         tell(number + 1)

@@ -41,13 +41,14 @@ _MEAN_OF = 400
 @dataclass(frozen=True)
 class Recipe:
     """Whole images of `overview`² pixels and close-ups of `size`², `batch` of each a step, whose rate is
-    `learning_rate` at most.
+    `learning_rate` at most. `plain` ones are as they are rendered: for X-rays that are translated to that look.
     """
 
     overview: int = 64
     size: int = 96
     batch: int = 32
     learning_rate: float = 2.5e-3
+    plain: bool = False
 
 
 class LandmarkTrainer:
@@ -93,8 +94,10 @@ class LandmarkTrainer:
             warm_up=_WARM_UP,
             longest_gradient=_LONGEST_GRADIENT,
         )
-        self._views = TrainingViews(heads, ranges, sizes, seed=seed, device=self.device)
-        self._to_judge_by = TrainingViews(unseen, ranges, sizes, seed=seed + TO_JUDGE_BY, device=self.device)
+        self._views, self._to_judge_by = (
+            TrainingViews(of, ranges, sizes, seed=seed + other, device=self.device, plain=recipe.plain)
+            for of, other in ((heads, 0), (unseen, TO_JUDGE_BY))
+        )
         self._judged_by = self._to_judge_by.exposure(0, VALIDATION_IMAGES)
 
     @property

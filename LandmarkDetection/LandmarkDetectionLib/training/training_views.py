@@ -76,7 +76,7 @@ class Exposure:
 class TrainingViews:
     """X-rays of `heads` from `ranges`, in looks of the simulator's training ranges.
 
-    Whole images have `sizes[0]`² pixels, close-ups `sizes[1]`².
+    Whole images have `sizes[0]`² pixels, close-ups `sizes[1]`². `plain` ones are as they are rendered, in no look.
     """
 
     def __init__(
@@ -87,8 +87,9 @@ class TrainingViews:
         *,
         seed: int,
         device: torch.device | str = "cpu",
+        plain: bool = False,
     ) -> None:
-        self._heads, self._ranges, self._seed = heads, ranges, seed
+        self._heads, self._ranges, self._seed, self._plain = heads, ranges, seed, plain
         self._device = torch.device(device)
         # Looks are told in parts of the field, whatever its width; blurs in mm at the middle of the fields.
         self._field = float(np.mean(ranges.field))
@@ -166,7 +167,10 @@ class TrainingViews:
         wide = torch.from_numpy(np.stack([view.integrals for view in exposure.views]).astype(np.float32))
         integrals, there = cut(wide.to(self._device), turns, fields, self._sizes[number])
         back = np.stack([self._to_detector(aim, field) for aim, field in zip(aims, exposure.fields, strict=True)])
-        attenuation, mask = self._looks[number].apply(integrals, exposure.looks, np.swapaxes(back, 1, 2))
+        if self._plain:
+            attenuation, mask = integrals, torch.ones_like(there)
+        else:
+            attenuation, mask = self._looks[number].apply(integrals, exposure.looks, np.swapaxes(back, 1, 2))
         labels = [labels_of(*one) for one in zip(exposure.views, turns, fields, strict=True)]
         on_detector = [
             labels_of(*one).places for one in zip(exposure.views, exposure.turns, exposure.fields, strict=True)
@@ -174,7 +178,7 @@ class TrainingViews:
         known = torch.from_numpy(np.stack([one.known for one in labels]))
         places = torch.from_numpy(np.stack([one.places for one in labels])).float()
         places = torch.where(known[..., None], places, 0)
-        in_field = self._looks[number].is_open(exposure.looks, np.stack(on_detector)[..., :2])
+        in_field = self._looks[number].is_open(exposure.looks, np.stack(on_detector)[..., :2]) | self._plain
         in_image = (places[..., :2].abs() < 1).all(dim=-1)
         return LandmarkBatch(
             attenuation,

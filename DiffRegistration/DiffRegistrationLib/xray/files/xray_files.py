@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32
 
 from ..errors import InputError
 from ..geometry import Camera
-from ..preprocessing import find_collimation
+from ..preprocessing import LineIntegrals, find_collimation
 from ..provenance import Provenance
 from ..radiograph import Radiograph, WorldFrame
 from .c_arm_geometry import CArmGeometry
@@ -20,7 +20,7 @@ from .pixel_meaning import PixelMeaning, attenuation_of
 from .stored_xray import StoredXray, XrayView
 from .xray_dicom import is_dicom
 
-__all__ = ["CArmGeometry", "frame_count", "image_size", "read_xray", "read_xray_frames"]
+__all__ = ["CArmGeometry", "frame_count", "image_size", "read_line_integrals", "read_xray", "read_xray_frames"]
 
 
 def frame_count(path: Path) -> int:
@@ -76,6 +76,22 @@ def read_xray_frames(
     return _read(
         Path(path), None if frames is None else list(frames), camera, geometry, mask, unattenuated, bone_is_bright
     )
+
+
+def read_line_integrals(
+    path: Path, *, frames: Sequence[int] | None = None, bone_is_bright: bool | None = None
+) -> tuple[LineIntegrals, ...]:
+    """The same without any camera, as the images are stored: for what asks for pixels alone.
+
+    InputError as `read_xray` has it, but for geometry.
+    """
+    xray = _open(Path(path))
+    chosen = list(range(xray.frame_count)) if frames is None else list(frames)
+    found = []
+    for stored, frame in zip(xray.decode(chosen), chosen, strict=True):
+        values, meaning = xray.values(stored, frame, bone_is_bright)
+        found.append(attenuation_of(values, meaning, subject=path, mask=xray.field(values)))
+    return tuple(found)
 
 
 def _read(

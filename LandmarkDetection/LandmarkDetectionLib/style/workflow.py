@@ -1,0 +1,144 @@
+"""A translation from a folder of X-rays to a file: what the command, the Slicer logic and scripts all call."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from DiffRegistrationLib import __version__
+from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
+from DiffRegistrationLib.training.training_device import training_device
+from DiffRegistrationLib.training.training_loop import Budget, Progress, train_within
+from DiffRegistrationLib.training.training_state import TrainingState, read_state, state_path, write_state
+from DiffRegistrationLib.training.workflow import check_model_path, check_time, memory_errors_explained
+from DiffRegistrationLib.xray.ct import CT
+from DiffRegistrationLib.xray.errors import InputError
+
+from ..population.view_ranges import ViewRanges
+from .drr_looks import DrrLooks
+from .generator import STRIDE
+from .preview import write_preview
+from .trainer import StyleRecipe, StyleTrainer
+from .translation_file import write_translation
+from .translators import METHODS
+from .validation import StyleValidation
+from .xray_folder import XrayLooks
+
+_SMALLEST = 64
+
+
+@dataclass(frozen=True)
+class StyleTrainingResult:
+    """What came out: the translation's file, the picture of what it does, and where the training ended."""
+
+    model: Path
+    preview: Path
+    progress: Progress[StyleValidation]
+    stopped: bool
+
+
+def train_style(
+    xrays: XrayLooks,
+    cts: Sequence[CT],
+    model: Path,
+    *,
+    views: ViewRanges,
+    budget: Budget,
+    recipe: StyleRecipe | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    tell: Callable[[Progress[StyleValidation]], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> StyleTrainingResult:
+    """Learn to translate `xrays` to the look of rendered images of `cts`, seen from `views`.
+
+    Written are `model`, beside it what is needed to go on, and MODEL.preview.png, anew whenever it is saved. A file
+    that exists is gone on with if it is of the same X-rays, CTs, views, recipe and seed, else InputError; as for a
+    budget of no time, an unknown method, a size that cannot be and a lack of memory.
+    """
+    recipe = recipe or StyleRecipe()
+    check_time(budget)
+    check_model_path(model)
+    if recipe.method not in METHODS:
+        raise InputError(f"method {recipe.method!r}", "is not known", f"Use one of {', '.join(METHODS)}.")
+    if recipe.size % STRIDE or recipe.size < _SMALLEST:
+        raise InputError(
+            "size", f"is {recipe.size}", f"Give a multiple of {STRIDE}, {_SMALLEST} or more; 128 to 192 are usual."
+        )
+    place = training_device(device)
+    kept = state_path(model)
+    identity = _identity(xrays, cts, views, recipe, seed)
+    if kept.exists():
+        state = read_state(kept, identity, StyleValidation)
+        say(f"Going on after step {state.step}, {state.seconds:.0f} s")
+    elif model.exists():
+        raise InputError(
+            model, "exists, but what is needed to go on with it does not", "Give another --out, or delete it."
+        )
+    else:
+        state = TrainingState[StyleValidation](identity)
+    preview = model.with_suffix(".preview.png")
+    with memory_errors_explained(recipe.batch, recipe.size):
+        say("Rendering what X-rays are to look like…")
+        drrs = DrrLooks(cts, views, recipe.size, seed)
+        trainer = StyleTrainer(xrays, drrs, recipe, state, seed=seed, device=place)
+        failed: list[InputError] = []
+
+        def save(state: TrainingState[StyleValidation]) -> None:
+            failed.clear()
+            try:
+                write_state(kept, state)
+                about = _metadata(recipe, views, len(xrays.xrays), seed, state)
+                write_translation(model, trainer.to_drr, trainer.to_xray, recipe.size, about)
+                write_preview(preview, trainer.to_drr, trainer.judged_by.to(place), drrs.images.to(place))
+            except InputError as error:
+                failed.append(error)
+                say(f"Not saved, will try again: {error}")
+
+        say(f"What it does is shown as it learns: {preview}")
+        progress = train_within(trainer, budget, save=save, tell=tell, stopped=stopped)
+    if failed:
+        raise failed[0]
+    return StyleTrainingResult(model, preview, progress, progress.part < 1)
+
+
+def _identity(
+    xrays: XrayLooks, cts: Sequence[CT], views: ViewRanges, recipe: StyleRecipe, seed: int
+) -> Mapping[str, Any]:
+    """What makes two trainings the same. Of X-rays a digest of their pixels, which tells nothing of a patient."""
+    digest = sha256()
+    for xray in xrays.xrays:
+        digest.update(xray.attenuation.tobytes())
+    return {
+        "X-rays": f"{len(xrays.xrays)} images, {digest.hexdigest()[:16]}",
+        "CTs": [ct_fingerprint(ct) for ct in cts],
+        "views": dict(views.content),
+        "recipe": asdict(recipe),
+        "seed": seed,
+    }
+
+
+def _metadata(
+    recipe: StyleRecipe, views: ViewRanges, count: int, seed: int, state: TrainingState[StyleValidation]
+) -> dict[str, object]:
+    return {
+        "method": recipe.method,
+        "recipe": asdict(recipe),
+        "views": views.name,
+        "xray_images": count,
+        "seed": seed,
+        "steps": state.step,
+        "seconds": state.seconds,
+        "milestones": [asdict(m) for m in state.milestones],
+        "versions": {
+            "fluororegistration": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
