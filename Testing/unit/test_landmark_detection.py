@@ -22,6 +22,8 @@ from LandmarkDetectionLib.detection.skull import skull_of, skull_template
 from LandmarkDetectionLib.network.close_up import Aim, turned_toward
 from LandmarkDetectionLib.skull_shape.extraction import skull_surface
 from LandmarkDetectionLib.skull_shape.surface_distance import surface_distance
+from LandmarkDetectionLib.style.generator import Generator, GeneratorForm
+from LandmarkDetectionLib.style.translation_file import write_translation
 
 PINHOLE = PinholeCamera(np.array([[2500.0, 0, 190], [0, 2000, 260], [0, 0, 1]]), np.eye(4), (400, 500))
 SLIT = ScanningSlitCamera(np.eye(4), (300, 512), (0.8, 0.9), (250.0, 3.0), 570.0, 1000.0)
@@ -84,6 +86,15 @@ def test_commands_lead_from_a_ct_with_landmarks_to_those_in_an_x_ray(tmp_path: P
     assert (tmp_path / "found" / "report.html").is_file()
     other = run("landmarks", "evaluate", network, "--count", 1)
     assert other.code == 2 and "one patient's head" in other.stderr
+    moving = run("landmarks", "evaluate-motion", network, "--count", 2)
+    assert moving.code == 2 and "was trained on another CT" in moving.stderr
+    style = tmp_path / "style.pt"
+    write_translation(style, Generator(GeneratorForm(4, 1)), None, 64, {"method": "cut"})
+    through = ("--style", style, "--out", tmp_path / "translated", "--json")
+    (translated,) = json.loads(run("landmarks", "detect", network, case.xray, *seen, *through).stdout)["views"]
+    assert translated["landmarks"] != view["landmarks"]
+    wrong = run("style", "evaluate", case.ct, "--network", network)
+    assert wrong.code == 2 and "NAME=FILE" in wrong.stderr
 
 
 def test_the_skull_of_what_was_found_lies_where_the_head_is() -> None:
