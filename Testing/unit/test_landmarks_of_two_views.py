@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from DiffRegistrationLib.registration.landmark_start import CTLandmarks, SeenLandmarks, resected_landmarks
+from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.geometry import Camera, rigid
 from fluororeg_runs import camera, head, truth
@@ -73,7 +74,7 @@ def test_a_part_of_the_ct_shows_a_part_of_the_landmarks() -> None:
     matrix = whole.ct.ct_from_voxel.copy()
     first = whole.ct.attenuation.shape[0] // 2
     matrix[:3, 3] += first * matrix[:3, 2]
-    upper = replace(whole.ct, attenuation=whole.ct.attenuation[first:], ct_from_voxel=matrix)
+    upper = CT(whole.ct.attenuation[first:], matrix)
     found = landmarks_in(whole.landmarks, upper)
     low = upper.corners()[:, 2].min()
     below = whole.landmarks.points[:, 2] < low
