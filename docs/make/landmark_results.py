@@ -22,7 +22,7 @@ from PIL import Image
 
 KEPT = FOLDER / "landmarks"
 POPULATION_MINUTES, PATIENT_MINUTES, SKULL_MINUTES, FRONT_MINUTES, MOVING_MINUTES = 30, 10, 8, 10, 10
-_CASES, _SKULLS, _TRANSFERS, _START_CASES, _FRAME_PAIRS = 100, 20, 6, 30, 50
+_CASES, _SKULLS, _TRANSFERS, _START_CASES, _FRAME_PAIRS = 100, 20, 6, 30, 25
 _SUITES = ("head-ap", "head-wide")
 _PICTURE = Path(__file__).parents[1] / "images" / "landmarks-scout.jpg"
 # Where a report of one view has it, in a window 1240 pixels wide.

@@ -1,7 +1,7 @@
 """The network that translates: an image in one look to the same in the other.
 
 A ResNet between two halvings (Johnson et al., ECCV 2016; Zhu et al., ICCV 2017), a quarter as wide as theirs, that
-changes the image instead of painting a new one: at the start of a training nothing has moved.
+changes the image instead of painting a new one.
 """
 
 from __future__ import annotations
