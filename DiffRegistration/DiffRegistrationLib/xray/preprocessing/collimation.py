@@ -25,6 +25,7 @@ _DARKEST, _BRIGHTEST, _LITTLE, _NOISES = 0.002, 0.99, (0.003, 0.03), 3.0
 _LEAST_LENGTH, _LENGTH_LEFT = 0.08, 0.6
 # Lead is about as dark as the darkest of the field; a field is no smaller than this part of the image.
 _DARK_QUANTILE, _DARK_SLACK, _LEAST_FIELD = 0.15, 0.15, 0.03
+_LIGHTEST_QUANTILE = 0.95
 _BESIDE_PX = 4.0
 _SAME_DEG, _SAME_PX = 8.0, 8.0
 # Choosing goes back and forth at most so often.
@@ -161,7 +162,9 @@ class _Choice:
         if inside.mean() < _LEAST_FIELD or not beyond.any():
             return False
         low, dark, high = np.quantile(self._tone[inside], [0.05, _DARK_QUANTILE, 0.95])
-        return bool(np.median(self._tone[beyond]) <= dark + _DARK_SLACK * (high - low))
+        middle, lightest = np.quantile(self._tone[beyond], [0.5, _LIGHTEST_QUANTILE])
+        # Behind a body's straight side there is air again.
+        return bool(middle <= dark + _DARK_SLACK * (high - low) and lightest <= low + 0.5 * (high - low))
 
 
 def _is_enough(evidence: EdgeEvidence, least: float, demand: _Demand) -> bool:
