@@ -98,6 +98,12 @@ def test_dark_body_over_half_the_border_is_no_shutter():
     assert find_collimation(counts.astype(np.float32)).all()
 
 
+def test_straight_side_of_a_dark_body_with_air_behind_it_is_no_shutter():
+    body = (COLUMN > 0.2 * ROW + 250) & (COLUMN < 0.1 * ROW + 560)
+    counts = np.random.default_rng(8).poisson(3000 * np.where(body, 0.004, 1.0))
+    assert find_collimation(counts.astype(np.float32)).all()
+
+
 def test_half_transparent_filter_is_left_in():
     counts = np.random.default_rng(6).poisson(3000 * np.where(COLUMN < 150, 0.5, 1.0) * anatomy())
     assert find_collimation(counts.astype(np.float32)).all()

@@ -28,8 +28,6 @@ _DARK_QUANTILE, _DARK_SLACK, _LEAST_FIELD = 0.15, 0.15, 0.03
 _LIGHTEST_QUANTILE = 0.95
 _BESIDE_PX = 4.0
 _SAME_DEG, _SAME_PX = 8.0, 8.0
-# Choosing goes back and forth at most so often.
-_MOST_TURNS = 25
 _MARGIN = 0.003
 # Penumbra is crossed within this part of the image.
 _PENUMBRA = 0.03
@@ -109,18 +107,18 @@ class _Choice:
         """
         chosen: list[Edge] = []
         rest = self._candidates
-        for _ in range(_MOST_TURNS):
+        # Each turn takes an edge out of the rest or, for good, out of those chosen: it ends.
+        while True:
             best = self._strongest(chosen, rest)
             if best is None:
                 weakest = self._weakest(chosen)
                 if weakest is None:
-                    break
+                    return chosen
                 chosen, rest = _without(chosen, weakest), _without(rest, weakest)
                 continue
             rest = _without(rest, best)
             if not any(self._goes_on(edge, best, chosen) for edge in chosen):
                 chosen = [edge for edge in chosen if not self._goes_on(best, edge, chosen)] + [best]
-        return chosen
 
     def evidence(self, edge: Edge, others: Sequence[Edge], demand: _Demand) -> EdgeEvidence | None:
         """What that tone shows which shows most, of those that show enough; None if none does."""
