@@ -162,7 +162,7 @@ class _Choice:
         low, dark, high = np.quantile(self._tone[inside], [0.05, _DARK_QUANTILE, 0.95])
         middle, lightest = np.quantile(self._tone[beyond], [0.5, _LIGHTEST_QUANTILE])
         # Behind a body's straight side there is air again.
-        return bool(middle <= dark + _DARK_SLACK * (high - low) and lightest <= low + 0.5 * (high - low))
+        return bool(middle <= dark + _DARK_SLACK * (high - low) and lightest <= 0.5 * (high + min(low, middle)))
 
 
 def _is_enough(evidence: EdgeEvidence, least: float, demand: _Demand) -> bool:
