@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,14 @@ from ..pose_network.model_file import write_model
 from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.files.atomic import check_file_for_writing
+from .kept_training import Saving, state_to_go_on_from, told_of_training
 from .preset import Preset
 from .recipe import Recipe
 from .sampled_views import check_views, sampled_views, write_views
 from .trainer import Trainer, identity_of
 from .training_device import training_device
 from .training_loop import Budget, Progress
-from .training_state import TrainingState, read_state, state_path, write_state
+from .training_state import TrainingState
 from .validation import Validation
 from .workers import workers
 
@@ -67,36 +67,21 @@ def train(
     identity = identity_of(fingerprint, preset, recipe, seed)
     place = training_device(device)
     with memory_errors_explained(recipe.batch, max(recipe.size, recipe.close_up)), workers(place) as together:
-        kept = state_path(model)
-        if kept.exists():
-            state = read_state(kept, identity, Validation)
-            say(f"Going on after step {state.step}, {state.seconds:.0f} s")
-        elif model.exists():
-            raise InputError(
-                model, "exists, but what is needed to go on with it does not", "Give another --out, or delete it."
-            )
-        else:
-            state = TrainingState(identity)
+        state = state_to_go_on_from(model, identity, Validation, say)
         views = sampled_views(ct, preset)
         if together.is_first:
             write_views(picture, views)
             say(f"Views that are trained on: {picture}")
         check_views(views, preset, picture)
         trainer = Trainer(ct, preset, recipe, state, seed=seed, device=place, workers=together)
-        failed: list[InputError] = []
 
-        def save(state: TrainingState[Validation]) -> None:
-            failed.clear()
-            try:
-                write_state(kept, state)
-                write_model(model, trainer.averaged, _metadata(fingerprint, preset, recipe, seed, state))
-            except InputError as error:
-                failed.append(error)
-                say(f"Not saved, will try again: {error}")
+        def write(state: TrainingState[Validation]) -> None:
+            about = {"ct_fingerprint": fingerprint, "preset": {"name": preset.name, **preset.content}}
+            write_model(model, trainer.averaged, about | told_of_training(recipe, seed, state))
 
+        save = Saving(model, write, say)
         progress = trainer.train(budget, save=save, tell=tell, stopped=stopped)
-    if failed:
-        raise failed[0]
+    save.check()
     return TrainingResult(model, picture, progress, progress.part < 1)
 
 
@@ -113,28 +98,6 @@ def check_model_path(model: Path) -> None:
     if model.suffix != MODEL_SUFFIX:
         raise InputError(model, f"ends in {model.suffix or 'nothing'}", f"Give a name that ends in {MODEL_SUFFIX}.")
     check_file_for_writing(model)
-
-
-def _metadata(
-    fingerprint: str, preset: Preset, recipe: Recipe, seed: int, state: TrainingState[Validation]
-) -> dict[str, object]:
-    """What a model's file says of its making; nothing of the patient but the CT's fingerprint."""
-    from .. import __version__
-
-    return {
-        "ct_fingerprint": fingerprint,
-        "preset": {"name": preset.name, **preset.content},
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "steps": state.step,
-        "seconds": state.seconds,
-        "milestones": [asdict(m) for m in state.milestones],
-        "versions": {
-            "fluororegistration": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-    }
 
 
 @contextmanager

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import torch
-from DiffRegistrationLib import __version__
 from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
+from DiffRegistrationLib.training.kept_training import Saving, state_to_go_on_from, told_of_training
 from DiffRegistrationLib.training.training_device import training_device
 from DiffRegistrationLib.training.training_loop import Budget, Progress, train_within
-from DiffRegistrationLib.training.training_state import TrainingState, read_state, state_path, write_state
+from DiffRegistrationLib.training.training_state import TrainingState
 from DiffRegistrationLib.training.workflow import check_model_path, check_time, memory_errors_explained
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
@@ -72,39 +70,24 @@ def train_style(
             "size", f"is {recipe.size}", f"Give a multiple of {STRIDE}, {_SMALLEST} or more; 128 to 192 are usual."
         )
     place = training_device(device)
-    kept = state_path(model)
     identity = _identity(xrays, cts, views, recipe, seed)
-    if kept.exists():
-        state = read_state(kept, identity, StyleValidation)
-        say(f"Going on after step {state.step}, {state.seconds:.0f} s")
-    elif model.exists():
-        raise InputError(
-            model, "exists, but what is needed to go on with it does not", "Give another --out, or delete it."
-        )
-    else:
-        state = TrainingState[StyleValidation](identity)
+    state = state_to_go_on_from(model, identity, StyleValidation, say)
     preview = model.with_suffix(".preview.png")
     with memory_errors_explained(recipe.batch, recipe.size):
         say("Rendering what X-rays are to look like…")
         drrs = DrrLooks(cts, views, recipe.size, seed)
         trainer = StyleTrainer(xrays, drrs, recipe, state, seed=seed, device=place)
-        failed: list[InputError] = []
 
-        def save(state: TrainingState[StyleValidation]) -> None:
-            failed.clear()
-            try:
-                write_state(kept, state)
-                about = _metadata(recipe, views, len(xrays.xrays), seed, state)
-                write_translation(model, trainer.to_drr, trainer.to_xray, recipe.size, about)
-                write_preview(preview, trainer.to_drr, trainer.judged_by.to(place), drrs.images.to(place))
-            except InputError as error:
-                failed.append(error)
-                say(f"Not saved, will try again: {error}")
+        def write(state: TrainingState[StyleValidation]) -> None:
+            about = {"method": recipe.method, "views": views.name, "xray_images": len(xrays.xrays)}
+            about |= told_of_training(recipe, seed, state)
+            write_translation(model, trainer.to_drr, trainer.to_xray, recipe.size, about)
+            write_preview(preview, trainer.to_drr, trainer.judged_by.to(place), drrs.images.to(place))
 
+        save = Saving(model, write, say)
         say(f"What it does is shown as it learns: {preview}")
         progress = train_within(trainer, budget, save=save, tell=tell, stopped=stopped)
-    if failed:
-        raise failed[0]
+    save.check()
     return StyleTrainingResult(model, preview, progress, progress.part < 1)
 
 
@@ -121,24 +104,4 @@ def _identity(
         "views": dict(views.content),
         "recipe": asdict(recipe),
         "seed": seed,
-    }
-
-
-def _metadata(
-    recipe: StyleRecipe, views: ViewRanges, count: int, seed: int, state: TrainingState[StyleValidation]
-) -> dict[str, object]:
-    return {
-        "method": recipe.method,
-        "recipe": asdict(recipe),
-        "views": views.name,
-        "xray_images": count,
-        "seed": seed,
-        "steps": state.step,
-        "seconds": state.seconds,
-        "milestones": [asdict(m) for m in state.milestones],
-        "versions": {
-            "fluororegistration": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
     }

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from DiffRegistrationLib import __version__
 from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
+from DiffRegistrationLib.training.kept_training import Saving, state_to_go_on_from, told_of_training
 from DiffRegistrationLib.training.training_device import training_device
 from DiffRegistrationLib.training.training_loop import Budget, Progress
-from DiffRegistrationLib.training.training_state import TrainingState, read_state, state_path, write_state
+from DiffRegistrationLib.training.training_state import TrainingState
 from DiffRegistrationLib.training.workers import workers
 from DiffRegistrationLib.training.workflow import check_model_path, check_time, memory_errors_explained
 from DiffRegistrationLib.xray.errors import InputError
@@ -86,16 +84,7 @@ def train_landmarks(
     identity = _identity(heads, is_population, views, recipe, seed)
     place = training_device(device)
     with memory_errors_explained(recipe.batch, recipe.size), workers(place) as together:
-        kept = state_path(model)
-        if kept.exists():
-            state = read_state(kept, identity, LandmarkValidation)
-            say(f"Going on after step {state.step}, {state.seconds:.0f} s")
-        elif model.exists():
-            raise InputError(
-                model, "exists, but what is needed to go on with it does not", "Give another --out, or delete it."
-            )
-        else:
-            state = TrainingState[LandmarkValidation](identity)
+        state = state_to_go_on_from(model, identity, LandmarkValidation, say)
         say("Learning how landmarks lie together…")
         shape = population_shape(heads, seed) if is_population else patient_shape(heads[0])
         known = None if is_population else heads[0].landmarks
@@ -111,21 +100,14 @@ def train_landmarks(
         trainer = LandmarkTrainer(
             learnt_from, judged_by, views, recipe, state, seed=seed, device=place, workers=together
         )
-        failed: list[InputError] = []
 
-        def save(state: TrainingState[LandmarkValidation]) -> None:
-            failed.clear()
-            try:
-                write_state(kept, state)
-                about = _metadata(fingerprint, views, recipe, seed, state)
-                write_detector(model, trainer.averaged, shape, known, about)
-            except InputError as error:
-                failed.append(error)
-                say(f"Not saved, will try again: {error}")
+        def write(state: TrainingState[LandmarkValidation]) -> None:
+            about = {"ct_fingerprint": fingerprint, "views": {"name": views.name, **views.content}}
+            write_detector(model, trainer.averaged, shape, known, about | told_of_training(recipe, seed, state))
 
+        save = Saving(model, write, say)
         progress = trainer.train(budget, save=save, tell=tell, stopped=stopped)
-    if failed:
-        raise failed[0]
+    save.check()
     return LandmarkTrainingResult(model, picture, progress, progress.part < 1)
 
 
@@ -140,28 +122,4 @@ def _identity(
         "views": dict(views.content),
         "recipe": asdict(recipe),
         "seed": seed,
-    }
-
-
-def _metadata(
-    fingerprint: str | None,
-    views: ViewRanges,
-    recipe: Recipe,
-    seed: int,
-    state: TrainingState[LandmarkValidation],
-) -> dict[str, object]:
-    """What a network's file says of its making; nothing of a patient but the CT's fingerprint."""
-    return {
-        "ct_fingerprint": fingerprint,
-        "views": {"name": views.name, **views.content},
-        "recipe": asdict(recipe),
-        "seed": seed,
-        "steps": state.step,
-        "seconds": state.seconds,
-        "milestones": [asdict(m) for m in state.milestones],
-        "versions": {
-            "fluororegistration": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
     }
