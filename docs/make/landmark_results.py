@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import textwrap
 from pathlib import Path
@@ -17,7 +16,9 @@ from typing import Any
 
 from DiffRegistrationLib.xray.files.sample_data import sample
 from evaluations import FOLDER, Measure, Table
+from kept_networks import trained as trained_network
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
+from LandmarkDetectionLib.evaluation.dual_fluoroscopy import WAYS
 from PIL import Image
 
 KEPT = FOLDER / "landmarks"
@@ -41,11 +42,11 @@ def run(measured: Measure) -> dict[str, Any]:
         measured("landmarks", "transfer", skull_ct, "--out", str(skull_landmarks))
     of_skull = (skull_ct, "--landmarks", str(skull_landmarks), "--views", "lateral")
     trained = {
-        "population": _trained(population, POPULATION_MINUTES, "--population"),
-        "patient": _trained(patient, PATIENT_MINUTES, ct, "--landmarks", landmarks),
-        "skull": _trained(skull, SKULL_MINUTES, *of_skull),
-        "front": _trained(front, FRONT_MINUTES, "--population", "--views", "around-front"),
-        "moving": _trained(moving, MOVING_MINUTES, ct, "--landmarks", landmarks, "--views", "around-front"),
+        "population": _landmarks_trained(population, POPULATION_MINUTES, "--population"),
+        "patient": _landmarks_trained(patient, PATIENT_MINUTES, ct, "--landmarks", landmarks),
+        "skull": _landmarks_trained(skull, SKULL_MINUTES, *of_skull),
+        "front": _landmarks_trained(front, FRONT_MINUTES, "--population", "--views", "around-front"),
+        "moving": _landmarks_trained(moving, MOVING_MINUTES, ct, "--landmarks", landmarks, "--views", "around-front"),
     }
     judged = ("--count", str(_CASES), "--skulls", str(_SKULLS))
     of_patient = ("landmarks", "evaluate", str(patient), ct, "--landmarks", landmarks)
@@ -68,6 +69,10 @@ def run(measured: Measure) -> dict[str, Any]:
     return {"trained": trained, "suites": suites, **found}
 
 
+def _landmarks_trained(path: Path, minutes: float, *arguments: str) -> dict[str, Any]:
+    return trained_network(path, minutes, "landmarks", "train", *arguments)
+
+
 def _pictured(measured: Measure, network: Path, xray: str) -> None:
     """The scout's picture out of the report on its landmarks; left as it is where there is no browser."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -82,18 +87,6 @@ def _pictured(measured: Measure, network: Path, xray: str) -> None:
             [*command, "--window-size=1240,1250", f"--screenshot={shot}", page], check=True, capture_output=True
         )
         Image.open(shot).convert("RGB").crop(_PICTURE_BOX).save(_PICTURE, quality=88)
-
-
-def _trained(path: Path, minutes: float, *arguments: str) -> dict[str, Any]:
-    """Where a training ended, which is run unless its network is there."""
-    told = path.with_suffix(".json")
-    if not told.exists():
-        program = str(Path(sys.executable).with_name("fluororeg"))
-        command = ["landmarks", "train", *arguments, "--minutes", str(minutes), "--out", str(path), "--json"]
-        print("Training", path.name, flush=True)
-        lines = subprocess.run([program, *command], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-        told.write_text(lines[-1], encoding="utf-8")
-    return dict(json.loads(told.read_text(encoding="utf-8")))
 
 
 def _kept(measured: Measure, name: str, *command: str) -> dict[str, Any]:
@@ -201,13 +194,6 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-_WAYS = {
-    "triangulated": "each landmark triangulated, the CT laid onto them",
-    "landmarks": "all landmarks of both views together",
-    "refined": "the same, then the solver",
-}
-
-
 def _moving(motion: dict[str, Any], table: Table) -> str:
     """The moving head in simulated dual fluoroscopy, every frame pair by itself."""
     rows, verdicts = [], []
@@ -219,7 +205,7 @@ def _moving(motion: dict[str, Any], table: Table) -> str:
             verdicts.append(
                 (f"{name}, {words}", *(str(told[verdict]) for verdict in ("accepted", "doubtful", "failed")))
             )
-            for way, how in _WAYS.items():
+            for way, how in WAYS.items():
                 off = one[part][way]
                 if off["frames"] == off["without"]:
                     continue

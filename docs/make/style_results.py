@@ -7,14 +7,13 @@ delete that folder.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 from DiffRegistrationLib.xray.files.sample_data import sample
 from evaluations import FOLDER, Measure, Table
+from kept_networks import trained as trained_network
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
 
 _KEPT = FOLDER / "style"
@@ -30,10 +29,10 @@ def run(measured: Measure, randomised: Path) -> dict[str, Any]:
     xrays, plain = _KEPT / "xrays", _KEPT / "plain.pt"
     if not xrays.is_dir():
         measured("style", "simulate", *of_head, "--out", str(xrays), "--count", str(_XRAYS))
-    trained = {"plain": _trained(plain, PLAIN_MINUTES, "landmarks", "train", *of_head, "--plain")}
+    trained = {"plain": trained_network(plain, PLAIN_MINUTES, "landmarks", "train", *of_head, "--plain")}
     for method in _METHODS:
         arguments = ("style", "train", str(xrays), "--method", method, "--ct", of_head[0])
-        trained[method] = _trained(_KEPT / f"{method}.pt", STYLE_MINUTES, *arguments)
+        trained[method] = trained_network(_KEPT / f"{method}.pt", STYLE_MINUTES, *arguments)
     figures = _KEPT / "figures.json"
     if not figures.exists():
         networks = ("--network", f"plain={plain}", "--network", f"randomised={randomised}")
@@ -43,18 +42,6 @@ def run(measured: Measure, randomised: Path) -> dict[str, Any]:
         found = measured("style", "evaluate", *of_head, *networks, *translations, "--count", str(_JUDGED))
         figures.write_text(json.dumps(found), encoding="utf-8")
     return {"trained": trained, **json.loads(figures.read_text(encoding="utf-8"))}
-
-
-def _trained(path: Path, minutes: float, *arguments: str) -> dict[str, Any]:
-    """Where a training ended, which is run unless its network is there."""
-    told = path.with_suffix(".json")
-    if not told.exists():
-        program = str(Path(sys.executable).with_name("fluororeg"))
-        command = [program, *arguments, "--minutes", str(minutes), "--out", str(path), "--json"]
-        print("Training", path.name, flush=True)
-        lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-        told.write_text(lines[-1], encoding="utf-8")
-    return dict(json.loads(told.read_text(encoding="utf-8")))
 
 
 def in_words(found: dict[str, Any], table: Table) -> str:
