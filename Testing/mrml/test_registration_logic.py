@@ -124,13 +124,13 @@ def workers() -> list[psutil.Process]:
 
 def folder_of(logic: RegistrationLogic) -> Path:
     """Its temporary folder."""
-    assert logic._folder is not None
-    return logic._folder
+    assert logic._inputs.folder is not None
+    return logic._inputs.folder
 
 
 def jobs_on_disk(logic: RegistrationLogic) -> set[Path]:
     """What lies there for jobs, or is left of them."""
-    if logic._folder is None:
+    if logic._inputs.folder is None:
         return set()
     return set(folder_of(logic).iterdir()) - set(folder_of(logic).glob("ct-*"))
 

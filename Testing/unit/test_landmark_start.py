@@ -47,7 +47,7 @@ def seen(
 
 def start(*landmarks: SeenLandmarks) -> Start:
     views = [camera(), camera(90.0)][: len(landmarks)]
-    return start_from_landmarks(known(), landmarks, head(), views)
+    return start_from_landmarks(known(), landmarks, head().centre, views)
 
 
 def xray() -> Radiograph:
@@ -81,7 +81,7 @@ def test_views_that_contradict_each_other_are_said_to() -> None:
     """Both X-rays are good, but the second one's camera is not where it is said to be."""
     both = [seen(camera(), wrong=0.0), seen(camera(90.0), wrong=0.0)]
     cameras = [camera(), camera(60.0)]
-    found = start_from_landmarks(known(), both, head(), cameras)
+    found = start_from_landmarks(known(), both, head().centre, cameras)
     assert not found.trusted and found.reach_mm == np.inf
     assert re.search(r"X-rays 1 and 2 contradict each other, alone they place the CT (2|3)\d° and", found.poses[0][0])
 
@@ -95,9 +95,9 @@ def test_landmarks_that_one_of_two_views_shows_are_enough_and_it_is_said() -> No
 
 
 def test_two_views_know_the_depth_that_one_does_not() -> None:
-    one = resected_landmarks(known(), [seen(camera())], head(), [camera()])
+    one = resected_landmarks(known(), [seen(camera())], head().centre, [camera()])
     both = [seen(camera()), seen(camera(90.0), seed=2)]
-    two = resected_landmarks(known(), both, head(), [camera(), camera(90.0)])
+    two = resected_landmarks(known(), both, head().centre, [camera(), camera(90.0)])
     np.testing.assert_allclose(two.centre, rigid.transform_points(two.pose, [head().centre])[0])
     # AP: depth is along y.
     assert two.std[4] < 0.3 * one.std[4]
@@ -140,7 +140,7 @@ def test_a_landmark_counts_by_its_weight_and_unknown_names_not_at_all() -> None:
     doubtful = SeenLandmarks(
         names, np.r_[[[5.0, 5.0]], pixels], np.r_[[np.eye(2)], right.covariance], np.r_[1.0, weight]
     )
-    found = resected_landmarks(known(), [doubtful], head(), [camera()])
+    found = resected_landmarks(known(), [doubtful], head().centre, [camera()])
     assert not found.seen[0, ::2].any() and found.seen[0, 1::2].all()
     assert error_deg(found.pose) < 2
 
@@ -154,4 +154,4 @@ def test_too_few_landmarks_and_bad_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="expected pixels of shape"):
         SeenLandmarks.marked(("nasion",), np.zeros((2, 2)), 1.0)
     with pytest.raises(ValueError, match="each of 2 cameras"):
-        start_from_landmarks(known(), [marked], head(), [camera(), camera(90.0)])
+        start_from_landmarks(known(), [marked], head().centre, [camera(), camera(90.0)])

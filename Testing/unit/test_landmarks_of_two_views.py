@@ -13,7 +13,7 @@ from DiffRegistrationLib.xray.geometry import Camera, rigid
 from fluororeg_runs import camera, head, truth
 from LandmarkDetectionLib.atlas.head import phantom_head
 from LandmarkDetectionLib.atlas.landmark_set import LandmarkStatus
-from LandmarkDetectionLib.detection.registration_start import known_in
+from LandmarkDetectionLib.detection.named_landmarks import known_in
 from LandmarkDetectionLib.evaluation.dual_fluoroscopy import landmarks_in
 from LandmarkDetectionLib.evaluation.triangulated_fit import pose_from_triangulated
 
@@ -44,7 +44,7 @@ def off(pose: np.ndarray) -> float:
 
 def test_exact_pixels_give_the_pose_either_way() -> None:
     assert off(pose_from_triangulated(known(), seen(0.0), CAMERAS)) < 0.01
-    assert off(resected_landmarks(known(), seen(0.0), head(), CAMERAS).pose) < 0.05
+    assert off(resected_landmarks(known(), seen(0.0), head().centre, CAMERAS).pose) < 0.05
 
 
 def test_wrong_landmarks_hardly_move_the_triangulated_pose() -> None:
@@ -58,13 +58,13 @@ def test_a_pose_of_all_pixels_needs_no_landmark_that_both_views_show() -> None:
         pixels = view.pixels.copy()
         pixels[number::2] = np.nan
         views.append(replace(view, pixels=pixels))
-    assert off(resected_landmarks(known(), views, head(), CAMERAS).pose) < 2
+    assert off(resected_landmarks(known(), views, head().centre, CAMERAS).pose) < 2
     with pytest.raises(InputError, match="0 of them are seen in every X-ray"):
         pose_from_triangulated(known(), views, CAMERAS)
 
 
 def test_of_noise_both_make_as_little_as_pixels_allow() -> None:
-    together = [off(resected_landmarks(known(), seen(1.0, seed=n), head(), CAMERAS).pose) for n in range(8)]
+    together = [off(resected_landmarks(known(), seen(1.0, seed=n), head().centre, CAMERAS).pose) for n in range(8)]
     apart = [off(pose_from_triangulated(known(), seen(1.0, seed=n), CAMERAS)) for n in range(8)]
     assert np.mean(together) < 1.1 * np.mean(apart) < 3
 

@@ -18,7 +18,7 @@ from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUM
 
 _KEPT = FOLDER / "style"
 _XRAYS, _JUDGED = 120, 60
-PLAIN_MINUTES, STYLE_MINUTES = 8, 20
+PLAIN_MINUTES, STYLE_MINUTES = 10, 20
 _METHODS = {"cut": "CUT", "cyclegan": "CycleGAN"}
 
 

@@ -6,54 +6,36 @@ Long work is done by a child process. What it says is applied by `poll`, which a
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import slicer
 from jaxtyping import Float32, Float64
 
-from ..registration.inputs import check_spares, told_apart
+from ..registration.inputs import check_spares
 from ..registration.registration import DEFAULT_SIMILARITY
-from ..worker.client import WorkerClient
 from ..worker.frames import read_frame
 from ..worker.job import PreviewJob, RegisterJob, TrackJob, TrainJob
-from ..worker.job_files import write_radiograph
-from ..worker.messages import Ready
 from ..xray.errors import InputError
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry import Camera
-from ..xray.radiograph import Radiograph
-from .ct_node import state_of, take_ct, world_from_ct
+from .ct_node import world_from_ct
 from .drr_node import show_drr
 from .frames_to_track import FramesToTrack
 from .given_start import GivenStart, start_of_job
+from .job_logic import JobLogic
 from .job_results import Listener, Registered, Tracked, Trained
-from .job_runner import JobRunner
 from .pose_node import put_under_pose, write_result
-from .prepared_ct import PreparedCT
 from .registration_summary import RegistrationSummary
-from .scanner_session import session_of
 from .taken_xray import take_xray
 from .xray_node import camera_of, source_file
 from .xray_sequence import browser_of, take_frames
 
-# What the folders with CTs for the worker begin with.
-_CT_KIND = "ct"
 
-
-def _ignore(*_: Any) -> None:
-    return None
-
-
-class RegistrationLogic:
+class RegistrationLogic(JobLogic):
     """CTs, X-rays and networks of the scene, by way of one worker.
 
     Example, in a script without a window::
@@ -64,29 +46,6 @@ class RegistrationLogic:
 
     What waits (`wait`) keeps the caller, and a window, until the job is over.
     """
-
-    def __init__(self, worker: WorkerClient | None = None) -> None:
-        self._runner = JobRunner(worker or WorkerClient(), over=self._remove_old_cts)
-        self._folder: Path | None = None
-        self._remove_folder: Callable[[], Any] = _ignore
-        # The newest CT, for the worker and for DRRs from here, and the thread that makes inputs ready.
-        self._prepared: tuple[tuple[Any, ...], PreparedCT] | None = None
-        self._thread: ThreadPoolExecutor | None = None
-
-    @property
-    def engine(self) -> Ready | None:
-        """What the worker said of its packages and its device; None before it did."""
-        return self._runner.engine
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job runs or waits."""
-        return bool(self._runner.jobs)
-
-    @property
-    def preparing(self) -> bool:
-        """Whether a thread of this process makes inputs ready."""
-        return self._runner.waiting or (self._prepared is not None and self._prepared[1].busy)
 
     def preview(
         self,
@@ -101,8 +60,8 @@ class RegistrationLogic:
 
         InputError, which names the picture, where the views mostly miss the CT.
         """
-        prepared = self._made_ready(ct_node)
-        folder = self._new_folder("preview")
+        prepared = self._inputs.made_ready(ct_node)
+        folder = self._inputs.new_folder("preview")
         out = folder / "views.png" if picture is None else Path(picture).absolute()
         job = PreviewJob(folder=folder, ct_folder=prepared.folder, out=out, preset=preset)
         return self._runner.run(job, prepared.written, listener, lambda content: Path(content["views"]), wait)
@@ -123,9 +82,9 @@ class RegistrationLogic:
         With `wait` the result is returned, and bad input raises InputError; without, None is returned at once and the
         listener is told. `preset` may be the path of a .toml file.
         """
-        prepared = self._made_ready(ct_node)
+        prepared = self._inputs.made_ready(ct_node)
         job = TrainJob(
-            folder=self._new_folder("train"),
+            folder=self._inputs.new_folder("train"),
             ct_folder=prepared.folder,
             out=Path(model).absolute(),
             preset=preset,
@@ -162,14 +121,14 @@ class RegistrationLogic:
         taken = [take_xray(node) for node in nodes]
         if not taken:
             raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
-        prepared = self._made_ready(ct_node)
+        prepared = self._inputs.made_ready(ct_node)
         begin = start_of_job(start, ct_node)
         if output is not None:
             read_from = [file for node in nodes if (file := source_file(node)) is not None]
             check_spares(Path(output), [XrayFile(file) for file in read_from])
-        folder = self._new_folder("register")
+        folder = self._inputs.new_folder("register")
         views = [lambda one=one: [one.radiograph()] for one in taken]
-        written = self._write_inputs(prepared, folder, views, nodes, ct_node)
+        written = self._inputs.write(prepared, folder, views, nodes, ct_node)
         target = Path(output).absolute() if output is not None else folder / "result"
         job = RegisterJob(
             folder=folder,
@@ -220,10 +179,10 @@ class RegistrationLogic:
         nodes = list(xray_nodes)
         wanted = FramesToTrack.of(nodes, frames, key_frame)
         views = [take_frames(node, wanted.places, spare_unusable=True) for node in nodes]
-        prepared = self._made_ready(ct_node)
+        prepared = self._inputs.made_ready(ct_node)
         begin = start_of_job(start, ct_node)
-        folder = self._new_folder("track")
-        written = self._write_inputs(prepared, folder, views, nodes, ct_node)
+        folder = self._inputs.new_folder("track")
+        written = self._inputs.write(prepared, folder, views, nodes, ct_node)
         job = TrackJob(
             folder=folder,
             ct_folder=prepared.folder,
@@ -263,110 +222,18 @@ class RegistrationLogic:
         With `size` the longer side has no more pixels than that; X-ray pixels are then taken together.
         """
         pose = world_from_ct(ct_node) if pose is None else pose
-        return self._prepared_of(ct_node).drr(_camera(xray_node, size), pose)
+        return self._inputs.prepared(ct_node).drr(_camera(xray_node, size), pose)
 
     def drr_is_quick(self, ct_node: Any, xray_node: Any, *, size: int | None = None) -> bool:
         """Whether `compute_drr` of where the CT lies now would answer at once; where not, it is made ready meanwhile.
 
         What is the matter with the CT is raised as InputError here as well.
         """
-        return self._prepared_of(ct_node).is_quick(_camera(xray_node, size), world_from_ct(ct_node))
+        return self._inputs.prepared(ct_node).is_quick(_camera(xray_node, size), world_from_ct(ct_node))
 
     def drr_in_pieces(self, ct_node: Any, xray_node: Any) -> Iterator[Float32[np.ndarray, "rows columns"] | None]:
         """The DRR of where the CT lies now, which comes last: None after each piece, so that a window can live."""
-        return self._prepared_of(ct_node).drr_in_pieces(_camera(xray_node, None), world_from_ct(ct_node))
-
-    def stop_and_keep(self) -> None:
-        """Have a training or tracking end now and keep what there is. InputError while it has not begun."""
-        self._runner.stop_and_keep()
-
-    def cancel(self) -> None:
-        """End all jobs now, within two seconds; the scene stays as it was, and no listener is told."""
-        self._runner.cancel()
-
-    def poll(self) -> None:
-        """Apply what the worker has said since the last call; of several DRRs of a view only the newest."""
-        self._runner.poll()
-
-    def close(self) -> None:
-        """End the worker, and remove its temporary files; for the end of a program or window."""
-        self._runner.close()
-        if self._thread is not None:
-            # What it writes would come after all was removed.
-            self._thread.shutdown(cancel_futures=True)
-        self._remove_folder()
-        self._folder = self._prepared = self._thread = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _write_inputs(
-        self,
-        prepared: PreparedCT,
-        folder: Path,
-        views: Sequence[Callable[[], list[Radiograph]]],
-        nodes: Sequence[Any],
-        ct_node: Any,
-    ) -> Future[None]:
-        """Have the radiographs of all views (those of one time side by side) written, after the CT."""
-        of_ct, sessions = session_of(ct_node), [session_of(node) for node in nodes]
-        ct_written = prepared.written
-
-        def write() -> None:
-            ct_written.result()
-            for view, (make, session) in enumerate(zip(views, sessions, strict=True)):
-                for time_index, radiograph in enumerate(make()):
-                    number = time_index * len(views) + view
-                    write_radiograph(folder, number, told_apart(radiograph, session, of_ct))
-
-        assert self._thread is not None
-        return self._thread.submit(write)
-
-    def _made_ready(self, ct_node: Any) -> PreparedCT:
-        """The CT for a job. InputError where it lies where no pose can take it."""
-        if self._prepared is not None and self._prepared[1].failed:
-            # As for lack of memory, which there may be now.
-            self._prepared = None
-        prepared = self._prepared_of(ct_node)
-        # A pose takes the place of what the CT lies under, which must be no scale or shear.
-        world_from_ct(ct_node)
-        return prepared
-
-    def _prepared_of(self, ct_node: Any) -> PreparedCT:
-        """The CT made ready once, and again only when its voxels or grid change."""
-        state = state_of(ct_node)
-        kept = self._prepared
-        if kept is None or kept[0] != state or not kept[1].folder.exists():
-            taken = take_ct(ct_node)
-            # Before the new one is made: two CTs may be too many.
-            self._prepared = None
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, "fluororeg-ct")
-            kept = (state, PreparedCT(taken.ct, self._new_folder(_CT_KIND), self._thread))
-            self._prepared = kept
-            self._remove_old_cts()
-        return kept[1]
-
-    def _remove_old_cts(self) -> None:
-        """Remove the CTs on disk that neither the next job nor one that runs or waits needs."""
-        needed = {job.ct_folder for job in self._runner.jobs}
-        if self._prepared is not None:
-            needed.add(self._prepared[1].folder)
-        for folder in self._folder.glob(f"{_CT_KIND}-*") if self._folder is not None else ():
-            if folder not in needed:
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def _new_folder(self, kind: str) -> Path:
-        if self._folder is None or not self._folder.exists():
-            self._folder = Path(tempfile.mkdtemp(prefix="fluororeg-"))
-            # For programs that end, or lose this object, without `close`. There is no job before there is a folder.
-            self._remove_folder = weakref.finalize(self, _end, self._runner.worker, self._folder)
-        return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=self._folder))
+        return self._inputs.prepared(ct_node).drr_in_pieces(_camera(xray_node, None), world_from_ct(ct_node))
 
 
 def _camera(xray_node: Any, size: int | None) -> Camera:
@@ -383,9 +250,3 @@ def _in_scene(node: Any) -> bool:
 def _check_still_there(node: Any, remedy: str) -> None:
     if not _in_scene(node):
         raise InputError(node.GetName(), "was deleted while the computation ran", remedy)
-
-
-def _end(worker: WorkerClient, folder: Path) -> None:
-    """End the worker, and only then remove what it may be writing to."""
-    worker.close()
-    shutil.rmtree(folder, ignore_errors=True)

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float64
 from numpy.typing import ArrayLike
 
-from ..xray.ct import CT
 from ..xray.errors import InputError
 from ..xray.geometry import Camera, rigid
 from ..xray.geometry.resection import Resection, resected
@@ -94,15 +93,20 @@ class CTLandmarks:
 
 
 def start_from_landmarks(
-    known: CTLandmarks, seen: Sequence[SeenLandmarks], ct: CT, cameras: Sequence[Camera], name: str = "landmarks"
+    known: CTLandmarks,
+    seen: Sequence[SeenLandmarks],
+    centre: Float64[np.ndarray, "3"],
+    cameras: Sequence[Camera],
+    name: str = "landmarks",
 ) -> Start:
     """What the landmarks of all X-rays together (`seen`, one for each camera) say of the pose.
 
-    Landmarks go by their names; those that are not in the CT are not asked. InputError as for `resected`: too few, on
+    `centre` (mm, the CT's frame) is what poses are judged about. Landmarks go by their names; those that are not in
+    the CT are not asked. InputError as for `resected`: too few, on
     a line, of no agreement at all, or behind a source.
     """
-    found = resected_landmarks(known, seen, ct, cameras)
-    exchanged = _exchanged(known, seen, ct, cameras, found)
+    found = resected_landmarks(known, seen, centre, cameras)
+    exchanged = _exchanged(known, seen, centre, cameras, found)
     words, poses = [_in_words(found, cameras)], [found.pose]
     if exchanged is not None:
         words = [
@@ -112,7 +116,7 @@ def start_from_landmarks(
         poses, found = [exchanged.pose, found.pose], exchanged
     agree = _agree(found)
     if not agree:
-        apart = _apart_alone(known, seen, ct, cameras)
+        apart = _apart_alone(known, seen, centre, cameras)
         words[0] += "; they fit badly: " + (apart or "wrong names, a mirrored X-ray or its camera may be the reason")
     lacking = [str(number) for number, used in enumerate(found.used, 1) if not used.any()]
     if lacking:
@@ -135,9 +139,9 @@ def start_from_landmarks(
 
 
 def resected_landmarks(
-    known: CTLandmarks, seen: Sequence[SeenLandmarks], ct: CT, cameras: Sequence[Camera]
+    known: CTLandmarks, seen: Sequence[SeenLandmarks], centre: Float64[np.ndarray, "3"], cameras: Sequence[Camera]
 ) -> Resection:
-    """The pose from landmarks by `resected`, its points those of `known`; covariance about the CT's centre."""
+    """The pose from landmarks by `resected`, its points those of `known`; covariance about `centre`."""
     if len(seen) != len(cameras):
         raise ValueError(f"expected landmarks for each of {len(cameras)} cameras, got {len(seen)}")
     where = {name: number for number, name in enumerate(known.names)}
@@ -149,7 +153,7 @@ def resected_landmarks(
         pixels[view, there] = landmarks.pixels[usable]
         covariance[view, there] = landmarks.covariance[usable] / landmarks.weight[usable, None, None]
     return resected(
-        cameras, pixels, known.points, pixel_covariance=covariance, point_std_mm=known.std_mm, centre=ct.centre
+        cameras, pixels, known.points, pixel_covariance=covariance, point_std_mm=known.std_mm, centre=centre
     )
 
 
@@ -165,12 +169,14 @@ def _agree(found: Resection) -> bool:
     return bool(many and found.scale <= _MOST_SCALE)
 
 
-def _apart_alone(known: CTLandmarks, seen: Sequence[SeenLandmarks], ct: CT, cameras: Sequence[Camera]) -> str:
+def _apart_alone(
+    known: CTLandmarks, seen: Sequence[SeenLandmarks], centre: Float64[np.ndarray, "3"], cameras: Sequence[Camera]
+) -> str:
     """How far apart the poses are that two views make alone, if either view agrees with itself; else no words."""
     alone: list[tuple[int, Resection]] = []
     for number, (landmarks, camera) in enumerate(zip(seen, cameras, strict=True), 1):
         try:
-            found = resected_landmarks(known, [landmarks], ct, [camera])
+            found = resected_landmarks(known, [landmarks], centre, [camera])
         except InputError:
             continue
         if _agree(found):
@@ -187,7 +193,11 @@ def _apart_alone(known: CTLandmarks, seen: Sequence[SeenLandmarks], ct: CT, came
 
 
 def _exchanged(
-    known: CTLandmarks, seen: Sequence[SeenLandmarks], ct: CT, cameras: Sequence[Camera], found: Resection
+    known: CTLandmarks,
+    seen: Sequence[SeenLandmarks],
+    centre: Float64[np.ndarray, "3"],
+    cameras: Sequence[Camera],
+    found: Resection,
 ) -> Resection | None:
     """The pose with left and right exchanged in all names, if it agrees and is far likelier than `found`."""
     others = {"left": "right", "right": "left"}
@@ -201,7 +211,7 @@ def _exchanged(
     if all(one.names == other.names for one, other in zip(exchanged, seen, strict=True)):
         return None
     try:
-        other = resected_landmarks(known, exchanged, ct, cameras)
+        other = resected_landmarks(known, exchanged, centre, cameras)
     except InputError:
         return None
     return other if _agree(other) and found.cost - other.cost > _LIKELIER else None

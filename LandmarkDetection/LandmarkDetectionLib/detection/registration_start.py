@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from DiffRegistrationLib.registration.landmark_start import CTLandmarks, SeenLandmarks, start_from_landmarks
+from DiffRegistrationLib.registration.landmark_start import start_from_landmarks
 from DiffRegistrationLib.registration.starts import Start
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.radiograph import Radiograph
@@ -18,6 +18,7 @@ from ..atlas.transfer import transferred
 from ..network.model_file import TrainedDetector, read_detector
 from .detector import detect
 from .landmark_detections import LandmarkDetections
+from .named_landmarks import known_in, seen_in
 
 
 def detected_landmarks_start(
@@ -57,29 +58,4 @@ def start_of(
 ) -> Start:
     """The start that landmarks found in each of `radiographs` give, of a CT with its landmarks `there`."""
     cameras = [radiograph.camera for radiograph in radiographs]
-    return start_from_landmarks(known_in(there), seen_in(views), ct, cameras)
-
-
-def known_in(landmarks: LandmarkSet) -> CTLandmarks:
-    """Those that their CT shows."""
-    usable = landmarks.is_known & landmarks.is_in_ct
-    names = tuple(name for name, use in zip(landmarks.names, usable, strict=True) if use)
-    return CTLandmarks(names, landmarks.points[usable], landmarks.uncertainty_mm[usable])
-
-
-def seen_in(views: Sequence[LandmarkDetections]) -> list[SeenLandmarks]:
-    """What a pose is made of: what the network itself says of each view.
-
-    Places that the shape of heads brought together err together. Where no view is sure, what they say may still be
-    right: the solver's verdict will tell.
-    """
-    none_is_sure = not any(found.is_sure for found in views)
-    return [
-        SeenLandmarks(
-            found.names,
-            found.network_pixels,
-            found.network_covariance,
-            found.visibility if found.is_sure or none_is_sure else 0 * found.visibility,
-        )
-        for found in views
-    ]
+    return start_from_landmarks(known_in(there), seen_in(views), ct.centre, cameras)

@@ -25,7 +25,8 @@ from jaxtyping import Bool, Float64
 from ..atlas.head import template_head
 from ..atlas.landmark_set import LandmarkSet, LandmarkStatus
 from ..detection.detector import detect
-from ..detection.registration_start import known_in, seen_in, start_of
+from ..detection.named_landmarks import known_in, seen_in
+from ..detection.registration_start import start_of
 from ..network.model_file import TrainedDetector
 from .triangulated_fit import pose_from_triangulated
 
@@ -122,7 +123,7 @@ def _poses(
     with contextlib.suppress(InputError):
         poses["triangulated"] = pose_from_triangulated(known, seen, cameras)
     try:
-        poses["landmarks"] = resected_landmarks(known, seen, ct, cameras).pose
+        poses["landmarks"] = resected_landmarks(known, seen, ct.centre, cameras).pose
         start = start_of(found, landmarks, ct, radiographs)
     except InputError:
         return poses, Verdict.FAILED
