@@ -38,8 +38,9 @@ lint: $(VENV)/development
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+# Two at a time, file by file: files share what is dear to make.
 test: $(VENV)/development
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/peers
 	$(VENV)/bin/fluororeg benchmark projector
@@ -52,6 +53,7 @@ pictures: $(VENV)/development
 	$(PYTHON) docs/make/pictures.py demo-output
 	$(PYTHON) docs/make/simulator.py
 	$(PYTHON) docs/make/training_pictures.py
+	$(PYTHON) docs/make/icons.py
 
 screenshots: $(VENV)/development
 	$(PYTHON) docs/make/screenshots.py

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+# Where several processes share the tests, each computes on one core.
+if os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ |= {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
 
 def real_data_folder() -> Path | None:
     """The folder that FLUOROREG_DATA names, or None."""

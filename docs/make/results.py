@@ -211,7 +211,7 @@ def landmarks_part() -> Part:
 def style_part() -> Part:
     """Translation of X-rays."""
     before = os.getloadavg()[0]
-    found = style_results.run(measured, landmark_results.KEPT / "patient.pt")
+    found = style_results.run(measured, *(landmark_results.KEPT / f"{name}.pt" for name in ("patient", "skull")))
     where = machine("fluororegistration", "numpy", "numba", "torch")
     return _with_machine(style_results.in_words(found, table), where, before), []
 

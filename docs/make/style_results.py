@@ -7,23 +7,32 @@ delete that folder.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
 
-from DiffRegistrationLib.xray.files.sample_data import sample
+import numpy as np
+from DiffRegistrationLib.xray.files.sample_data import DATA_VARIABLE, sample
+from DiffRegistrationLib.xray.files.xray_files import read_line_integrals
 from evaluations import FOLDER, Measure, Table
 from kept_networks import trained as trained_network
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
+from PIL import Image
 
 _KEPT = FOLDER / "style"
 _XRAYS, _JUDGED = 120, 60
-PLAIN_MINUTES, STYLE_MINUTES = 10, 20
+PLAIN_MINUTES, STYLE_MINUTES, REAL_MINUTES = 10, 20, 5
+_PICTURE = Path(__file__).parents[1] / "images" / "style-real.jpg"
+_REAL_FOLDERS, _TILE, _GAP = ("wrist_biplane", "knee_biplane"), 320, 6
 _METHODS = {"cut": "CUT", "cyclegan": "CycleGAN"}
 
 
-def run(measured: Measure, randomised: Path) -> dict[str, Any]:
-    """What the commands print; `randomised` is the head's network that was trained on X-rays of many looks."""
+def run(measured: Measure, randomised: Path, of_scout: Path) -> dict[str, Any]:
+    """What the commands print; `randomised` is the head's network that was trained on X-rays of many looks, `of_scout`
+    that of the skull whose localizer is the real X-ray.
+    """
     _KEPT.mkdir(parents=True, exist_ok=True)
     of_head = (str(sample(VISIBLE_HUMAN_SAMPLE)), "--landmarks", str(VISIBLE_HUMAN_LANDMARKS))
     xrays, plain = _KEPT / "xrays", _KEPT / "plain.pt"
@@ -41,7 +50,53 @@ def run(measured: Measure, randomised: Path) -> dict[str, Any]:
         ]
         found = measured("style", "evaluate", *of_head, *networks, *translations, "--count", str(_JUDGED))
         figures.write_text(json.dumps(found), encoding="utf-8")
-    return {"trained": trained, **json.loads(figures.read_text(encoding="utf-8"))}
+    scout = _KEPT / "scout-figures.json"
+    if not scout.exists():
+        ways = {"untranslated": ()} | {m: ("--style", str(_KEPT / f"{m}.pt")) for m in _METHODS}
+        judged = {
+            way: measured("landmarks", "evaluate", str(of_scout), "--scout", *style) for way, style in ways.items()
+        }
+        scout.write_text(json.dumps(judged), encoding="utf-8")
+    found = {"trained": trained, **json.loads(figures.read_text(encoding="utf-8"))}
+    return found | {"scout": json.loads(scout.read_text(encoding="utf-8")), "real": _real(measured)}
+
+
+def _real(measured: Measure) -> dict[str, Any] | None:
+    """Real X-rays of a wrist and a knee, translated, with their picture; None where they are not at hand."""
+    data = Path(os.environ.get(DATA_VARIABLE, ""))
+    files = [file for folder in _REAL_FOLDERS for file in sorted((data / folder).glob("cam*.tif"))]
+    if not os.environ.get(DATA_VARIABLE) or not files:
+        return None
+    xrays, translated, model = _KEPT / "real-xrays", _KEPT / "real-translated", _KEPT / "real.pt"
+    xrays.mkdir(exist_ok=True)
+    for number, file in enumerate(files):
+        shutil.copy(file, xrays / f"{number}{file.suffix}")
+    trained_network(model, REAL_MINUTES, "style", "train", str(xrays))
+    copies = [str(file) for file in sorted(xrays.iterdir())]
+    told = measured("style", "apply", str(model), *copies, "--out", str(translated))
+    _write_picture(sorted(xrays.iterdir()), sorted(translated.glob("*.png")))
+    return {"x_rays": len(files), **told}
+
+
+def _write_picture(before: list[Path], after: list[Path]) -> None:
+    """X-rays above, what the translation makes of them below."""
+    rows = [[_tile(read_line_integrals(file)[0].attenuation) for file in before], [_tile(_pixels(f)) for f in after]]
+    step = _TILE + _GAP
+    sheet = Image.new("L", (len(before) * step - _GAP, 2 * step - _GAP), 255)
+    for row, tiles in enumerate(rows):
+        for column, tile in enumerate(tiles):
+            sheet.paste(tile, (column * step, row * step))
+    sheet.save(_PICTURE, quality=88)
+
+
+def _pixels(file: Path) -> np.ndarray:
+    return np.asarray(Image.open(file), dtype=np.float32)
+
+
+def _tile(values: np.ndarray) -> Image.Image:
+    low, high = np.percentile(values, [0.5, 99.5])
+    grey = Image.fromarray(np.uint8(255 * np.clip((values - low) / max(high - low, 1e-6), 0, 1)))
+    return grey.resize((_TILE, _TILE), Image.Resampling.LANCZOS)
 
 
 def in_words(found: dict[str, Any], table: Table) -> str:
@@ -83,4 +138,28 @@ def in_words(found: dict[str, Any], table: Table) -> str:
 
 {table(heading, rows)}
 
+{_scout_in_words(found["scout"], table)}
+{_real_in_words(found["real"])}
 **What this does not show:** that real X-rays differ from DRRs as simulated ones do."""
+
+
+def _scout_in_words(scout: dict[str, Any], table: Table) -> str:
+    rows = [
+        (_METHODS.get(way, way), f"{one['scout_mean_mm']:.2f} mm", f"{one['scout_within_10_mm']:.1%}")
+        for way, one in scout.items()
+    ]
+    said = "The real localizer of a plastic skull, by that skull's own network, through the same translations:"
+    return f"{said}\n\n{table(('', 'mean', 'within 10 mm'), rows)}\n"
+
+
+def _real_in_words(real: dict[str, Any] | None) -> str:
+    if real is None:
+        return ""
+    shift = np.mean([one["shift_px"] for one in real["translated"] if one["shift_px"] is not None])
+    said = textwrap.fill(
+        f"Real X-rays of a wrist and a knee (two fluoroscopes each), above, and what a translation makes of them that "
+        f"was learnt from these {real['x_rays']} in {REAL_MINUTES} minutes, without their bones ever being rendered. "
+        f"Structures move by {shift:.2f} px at 128 px.",
+        118,
+    )
+    return f"{said}\n\n![Real X-rays and their translations](images/{_PICTURE.name})\n"

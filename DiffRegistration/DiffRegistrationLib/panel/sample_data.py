@@ -13,7 +13,7 @@ from ..xray.errors import UNUSABLE, as_input_error
 from .packages import ensure_packages
 
 CATEGORY = "Fluoro Registration"
-_PAGE = "https://github.com/FluoroRegistration/FluoroRegistration"
+_PAGE = "https://github.com/FluoroRegistration/SlicerFluoroRegistration"
 
 
 def register_sample_data(icons: Path, requirements: Path | None = None) -> None:

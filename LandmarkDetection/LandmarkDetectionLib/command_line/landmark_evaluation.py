@@ -44,6 +44,9 @@ def evaluate(
     scout: Annotated[
         bool, typer.Option("--scout", help="Judge on the real lateral localizer of a skull instead.")
     ] = False,
+    style: Annotated[
+        Path | None, typer.Option("--style", help="With --scout: find landmarks through this translation.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File for all figures (.json).")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -57,11 +60,16 @@ def evaluate(
             from ..evaluation.scout import scout_figures
             from ..network.model_file import read_detector
             from ..population.view_ranges import view_ranges
+            from ..style.translation_file import read_translation
             from ..training.training_files import heads_to_train_on
+        if style is not None and not scout:
+            raise InputError(
+                style, "was given without --scout", "Give both, or use fluororeg style evaluate."
+            )
         trained = read_detector(model)
         content: dict[str, Any] = {"model": model.name, "trained_seconds": trained.metadata["seconds"]}
         if scout:
-            result = scout_figures(trained)
+            result = scout_figures(trained, None if style is None else read_translation(style))
             content |= {"scout_mean_mm": result.mean_mm, "scout_within_10_mm": result.within}
             content |= {"errors_mm": dict(zip(result.found.names, result.errors_mm.tolist(), strict=True))}
         else:

@@ -16,6 +16,8 @@ from ..atlas.transfer import transferred
 from ..detection.detector import detect
 from ..detection.landmark_detections import LandmarkDetections
 from ..network.model_file import TrainedDetector
+from ..style.translated_xray import translated_xray
+from ..style.translation_file import Translation
 
 WITHIN_MM = 10.0
 
@@ -43,11 +45,14 @@ class ScoutFigures:
         return float((known <= WITHIN_MM).mean())
 
 
-def scout_figures(trained: TrainedDetector) -> ScoutFigures:
-    """The scout's landmarks against those of its CT. InputError, which says how to get it, without the data."""
+def scout_figures(trained: TrainedDetector, translation: Translation | None = None) -> ScoutFigures:
+    """The scout's landmarks, found in it through a `translation` if there is one, against those of its CT.
+
+    InputError, which says how to get it, without the data.
+    """
     radiograph = XrayFile(sample("skull-phantom-scout")).read()
     carried = transferred(template_head(), read_ct(sample("skull-phantom-ct"))).landmarks
-    found = detect(trained, radiograph)
+    found = detect(trained, radiograph if translation is None else translated_xray(translation, radiograph))
     camera = radiograph.camera
     assert isinstance(camera, ScanningSlitCamera)
     there = carried.is_in_ct & carried.is_known
