@@ -115,10 +115,13 @@ def start_from_landmarks(
         ]
         poses, found = [exchanged.pose, found.pose], exchanged
     agree = _agree(found)
-    if not agree:
-        apart = _apart_alone(known, seen, centre, cameras)
-        words[0] += "; they fit badly: " + (apart or "wrong names, a mirrored X-ray or its camera may be the reason")
     lacking = [str(number) for number, used in enumerate(found.used, 1) if not used.any()]
+    # A view may have no part because it shows too little, or because it says something else.
+    apart = _apart_alone(known, seen, centre, cameras) if lacking or not agree else ""
+    if not agree:
+        words[0] += "; they fit badly: " + (apart or "wrong names, a mirrored X-ray or its camera may be the reason")
+    elif apart:
+        words[0] += f"; {apart}"
     if lacking:
         words[0] += f"; X-ray {' and '.join(lacking)} has no part in it"
     if found.rival is not None and found.ambiguity > _AMBIGUOUS:
@@ -126,7 +129,7 @@ def start_from_landmarks(
         poses.append(found.rival)
     named = tuple((f"{name}, {said}", pose) for said, pose in zip(words, poses, strict=True))
     degrees, across, depth = _reach(found, cameras[0])
-    if not agree or degrees > _TRUSTED_DEG or across > _TRUSTED_ACROSS_MM:
+    if not agree or apart or degrees > _TRUSTED_DEG or across > _TRUSTED_ACROSS_MM:
         return Start(named, 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)
     trusted = len(poses) == 1
     if trusted and degrees < _NEAR_DEG and across < _NEAR_ACROSS_MM and depth < _NEAR_DEPTH_MM:

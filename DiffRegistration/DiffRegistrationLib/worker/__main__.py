@@ -97,7 +97,7 @@ def do(line: str, voice: Voice) -> None:
         job = job_from_dict(_parsed(line))
         voice.tell(Started(job.id))
         # Only now what this kind of job needs, which takes seconds to load.
-        module = importlib.import_module(f".{job.kind}_job", __package__)
+        module = importlib.import_module(f"{job.package}.{job.kind}_job")
         content = module.run(job, voice.tell)
         voice.tell(Finished(job.id, to_json(content)))
     except UNUSABLE as error:

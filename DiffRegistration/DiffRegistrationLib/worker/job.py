@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -23,9 +25,11 @@ class Job:
 
     `folder` is the job's own: it holds its inputs (`job_files`), its live frames and the wish to stop. `ct_folder` is
     where `job_files.write_ct` put the CT, if not in `folder`: several jobs may share it. `id` names the job in
-    messages.
+    messages. `package` is where a kind of job lives: its module `job` lists the class among its KINDS, and its module
+    `<kind>_job` does it.
     """
 
+    package: ClassVar[str] = "DiffRegistrationLib.worker"
     kind: ClassVar[str]
     folder: Path
     ct_folder: Path | None = None
@@ -33,7 +37,7 @@ class Job:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            if each.name in ("folder", "ct_folder", "out") and isinstance(value := getattr(self, each.name), str):
+            if each.type in ("Path", "Path | None") and isinstance(value := getattr(self, each.name), str):
                 object.__setattr__(self, each.name, Path(value))
 
     @property
@@ -43,7 +47,7 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """The job for `json`."""
-        return {"kind": self.kind, **to_json(self)}
+        return {"package": self.package, "kind": self.kind, **to_json(self)}
 
     def ask_to_stop(self) -> None:
         """Tell a job that is running to stop and keep what there is. InputError where its folder is gone."""
@@ -151,14 +155,29 @@ class TrackJob(_Alignment):
 
 KINDS: dict[str, type[Job]] = {form.kind: form for form in (PreviewJob, TrainJob, RegisterJob, TrackJob)}
 
+# What a package of jobs may be called, so that a line of JSON has no other module loaded.
+_PACKAGE = re.compile(r"\w+\.worker")
+
 
 def job_from_dict(content: Any) -> Job:
     """The job that `to_dict` described. InputError for what is none."""
     remedy = "Update both sides of the program to the same version."
-    if not isinstance(content, Mapping) or content.get("kind") not in KINDS:
+    if not isinstance(content, Mapping) or (form := _form(content)) is None:
         raise InputError("job", "is of no known kind", remedy)
-    described = {name: value for name, value in content.items() if name != "kind"}
+    described = {name: value for name, value in content.items() if name not in ("package", "kind")}
     try:
-        return from_json(KINDS[content["kind"]], described)
+        return from_json(form, described)
     except (TypeError, ValueError) as error:
         raise InputError(f"{content['kind']} job", f"is not as expected: {error}", remedy) from None
+
+
+def _form(content: Mapping[Any, Any]) -> type[Job] | None:
+    """The class of the job that is described; None where nobody knows it."""
+    package, kind = content.get("package", Job.package), content.get("kind")
+    if not (isinstance(package, str) and isinstance(kind, str) and _PACKAGE.fullmatch(package)):
+        return None
+    try:
+        kinds: Mapping[str, type[Job]] = importlib.import_module(f"{package}.job").KINDS
+    except (ImportError, AttributeError):
+        return None
+    return kinds.get(kind)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time as clock
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,10 @@ from ..xray.files.atomic import check_folder_for_writing
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .alignment_inputs import GivenStart, check_in_view, check_usable, projector_of
+from .frame_numbers import frame_numbers
 from .frames import LiveFrames
 from .job import TrackJob
-from .job_files import radiograph_count, read_radiograph
+from .job_files import read_radiograph
 from .json_fields import to_json
 from .messages import Progress, Tell
 from .watching import Watching
@@ -51,7 +51,7 @@ def run(job: TrackJob, tell: Tell) -> dict[str, Any]:
     if job.out is not None:
         check_folder_for_writing(job.out)
     tell(Progress(job.id, 0.0, words="Reading the CT…"))
-    source = _JobFrames(job, _numbers(job))
+    source = _JobFrames(job, frame_numbers(job.folder, job.views, job.numbers))
     key_frame = None if job.key_frame is None else _number_of(job.key_frame, source.times)
     projector = projector_of(job.where_the_ct_is)
     audience = _Audience(job, projector, source, tell)
@@ -67,26 +67,6 @@ def run(job: TrackJob, tell: Tell) -> dict[str, Any]:
     if job.out is not None:
         write_track(job.out, track)
     return {**_content(track, audience.order), "out": to_json(job.out)}
-
-
-def _numbers(job: TrackJob) -> tuple[int, ...]:
-    """The numbers of the frames that the job's folder holds."""
-    radiographs = radiograph_count(job.folder)
-    if job.views < 1 or not radiographs or radiographs % job.views:
-        raise InputError(
-            "X-rays of the sequence",
-            f"{radiographs} of them are no whole number of frames of {job.views} views",
-            "Give the same views for each frame, one frame at least.",
-        )
-    count = radiographs // job.views
-    numbers = job.numbers or tuple(range(count))
-    if len(numbers) != count or any(later <= before for before, later in pairwise(numbers)):
-        raise InputError(
-            "numbers of the frames",
-            f"{len(numbers)} were given for {count} frames, or they do not rise",
-            "Give each frame a number, each greater than the one before.",
-        )
-    return numbers
 
 
 def _number_of(key_frame: int, numbers: Sequence[int]) -> int:

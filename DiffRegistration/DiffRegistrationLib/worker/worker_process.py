@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -25,7 +26,8 @@ _KEPT_LINES = 40
 _LAST_WORDS_SECONDS = 1.0
 # Who asks rarely, or slept together with the machine, has not been waiting all that time.
 _LONGEST_WAIT = 2.0
-_PACKAGES = Path(__file__).parents[2]
+# Where the jobs come from that one worker does; the second package need not be there.
+_PACKAGES = ("DiffRegistrationLib", "LandmarkDetectionLib")
 
 
 def worker_python(environment: Mapping[str, str]) -> str:
@@ -42,6 +44,13 @@ def worker_python(environment: Mapping[str, str]) -> str:
     return beside if beside is not None and "PYTHONHOME" in environment else slicer
 
 
+def package_folders() -> list[str]:
+    """Folders that hold the packages of jobs, to be searched by a worker; nothing is imported for it."""
+    found = [importlib.util.find_spec(name) for name in _PACKAGES]
+    places = [str(Path(spec.origin).parents[1]) for spec in found if spec is not None and spec.origin is not None]
+    return list(dict.fromkeys(places))
+
+
 class WorkerProcess:
     """A running `python -m DiffRegistrationLib.worker`. InputError where there is no such Python."""
 
@@ -49,7 +58,7 @@ class WorkerProcess:
         environment = dict(os.environ if environment is None else environment)
         python = python or worker_python(environment)
         before = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(_PACKAGES), before] if before else [str(_PACKAGES)])
+        environment["PYTHONPATH"] = os.pathsep.join([*package_folders(), *([before] if before else [])])
         # A torch.py in the current folder must not stand for the package; a fault in compiled code tells where it was.
         environment |= {"PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", "PYTHONFAULTHANDLER": "1"}
         try:

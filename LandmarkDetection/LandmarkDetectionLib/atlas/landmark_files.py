@@ -1,53 +1,27 @@
-"""Landmarks as 3D Slicer's markups (.mrk.json), and how a point that was moved in Slicer is recognised.
-
-The description of each point says how it came to its place, where that is (RAS mm) and how sure it is:
-
-    transferred to (12.300, -4.500, 88.100) ± 2.0 mm
-
-Slicer keeps descriptions as they are when a point is dragged. A point that no longer lies where its description says
-was therefore moved by a person.
-"""
+"""Landmarks as files of 3D Slicer's markups (.mrk.json); `described_points` says what their descriptions mean."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.atomic import atomic_write
 from DiffRegistrationLib.xray.files.lps import ras_points
-from jaxtyping import Float64
 
-from .definitions import skull_landmarks
-from .landmark_set import LandmarkSet, LandmarkStatus
+from .described_points import BY_HAND_MM, NamedPoint, description_of, landmark_name, landmarks_of_points
+from .landmark_set import LandmarkSet
 
-BY_HAND_MM = 1.5
-"""What a point is good to that a person placed: about what two people differ by on a CT."""
+__all__ = ["BY_HAND_MM", "read_landmarks", "write_landmarks"]
+
 _SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
 )
-_FEWEST = 4
-# Positions are written to 0.001 mm; nobody drags a point by less than this.
-_MOVED_MM = 0.05
-_WORDS = {
-    LandmarkStatus.PLACED: "placed at",
-    LandmarkStatus.TRANSFERRED: "transferred to",
-    LandmarkStatus.CORRECTED: "corrected to",
-    LandmarkStatus.OUTSIDE: "outside the CT, transferred to",
-}
-_NUMBER = r"(-?\d+(?:\.\d+)?)"
-_DESCRIPTION = re.compile(rf"^(.+?) \({_NUMBER}, {_NUMBER}, {_NUMBER}\) ± {_NUMBER} mm$")
 _REMEDY = "Save the landmarks as markups (.mrk.json) with 3D Slicer, or carry them over anew."
-
-
-class _Point(NamedTuple):
-    position: Float64[np.ndarray, "3"]
-    uncertainty_mm: float
-    status: LandmarkStatus
 
 
 def write_landmarks(path: str | Path, landmarks: LandmarkSet) -> None:
@@ -76,53 +50,14 @@ def read_landmarks(path: str | Path) -> LandmarkSet:
     among the landmarks or are there twice, fewer than four landmarks, and positions that are no numbers.
     """
     path = Path(path)
-    names = skull_landmarks().names
-    by_label = {name.casefold(): name for name in names}
-    found: dict[str, _Point] = {}
-    strange, seen = [], set()
-    for point, to_ras in _control_points(path):
-        label = str(point.get("label", "")).strip()
-        name = by_label.get(label.casefold())
-        if name is None:
-            strange.append(label or "(no name)")
-            continue
-        if name in seen:
-            raise InputError(path, f"has two points named “{name}”", "Delete or rename one of them.")
-        seen.add(name)
-        if point.get("positionStatus", "defined") == "defined":
-            found[name] = _read(path, name, point, to_ras)
-    if strange:
-        raise InputError(
-            path,
-            f"has points that are none of the skull's landmarks: {', '.join(strange)}",
-            "Rename or delete them; the documentation lists the names.",
-        )
-    if len(found) < _FEWEST:
-        raise InputError(
-            path, f"has {len(found)} of the skull's landmarks, expected {_FEWEST} or more", "Place more of them."
-        )
-    nowhere = _Point(np.full(3, np.nan), float("nan"), LandmarkStatus.UNKNOWN)
-    points = [found.get(name, nowhere) for name in names]
-    return LandmarkSet(
-        names,
-        np.array([point.position for point in points]),
-        np.array([point.uncertainty_mm for point in points]),
-        tuple(point.status for point in points),
-    )
+    return landmarks_of_points(path, [_named_point(path, *one) for one in _control_points(path)])
 
 
 def _control_point(landmarks: LandmarkSet, number: int) -> dict[str, Any]:
-    name, status = landmarks.names[number], landmarks.status[number]
-    known = bool(landmarks.is_known[number])
-    entry: dict[str, Any] = {"id": str(number + 1), "label": name}
+    name, known = landmarks.names[number], bool(landmarks.is_known[number])
+    entry: dict[str, Any] = {"id": str(number + 1), "label": name, "description": description_of(landmarks, number)}
     if known:
-        x, y, z = (float(v) for v in landmarks.points[number])
-        uncertainty = landmarks.uncertainty_mm[number]
-        words = _WORDS.get(status, _WORDS[LandmarkStatus.PLACED])
-        entry["description"] = f"{words} ({x:.3f}, {y:.3f}, {z:.3f}) ± {np.nan_to_num(uncertainty, nan=0.0):.1f} mm"
-        entry["position"] = [round(v, 3) for v in ras_points([x, y, z]).tolist()]
-    else:
-        entry["description"] = "unknown"
+        entry["position"] = [round(v, 3) for v in ras_points(landmarks.points[number].tolist()).tolist()]
     return entry | {
         "selected": True,
         "locked": False,
@@ -157,21 +92,15 @@ def _control_points(path: Path) -> list[tuple[dict[str, Any], bool]]:
     return found
 
 
-def _read(path: Path, name: str, point: dict[str, Any], is_lps: bool) -> _Point:
+def _named_point(path: Path, point: dict[str, Any], is_lps: bool) -> NamedPoint:
+    label, description = str(point.get("label", "")), str(point.get("description", ""))
+    if point.get("positionStatus", "defined") != "defined" or landmark_name(label) is None:
+        return NamedPoint(label, None, description)
     try:
         position = np.array(point.get("position"), dtype=np.float64)
     except (TypeError, ValueError):
         position = np.empty(0)
     if position.shape != (3,) or not np.isfinite(position).all():
+        name = landmark_name(label)
         raise InputError(path, f"the position of “{name}” is not three finite numbers", "Place it again.")
-    if is_lps:
-        position = ras_points(position)
-    described = _DESCRIPTION.match(str(point.get("description", "")).strip())
-    status = {words: status for status, words in _WORDS.items()}.get(described[1]) if described else None
-    if described is None or status is None:
-        return _Point(position, BY_HAND_MM, LandmarkStatus.PLACED)
-    before = np.array([float(described[k]) for k in (2, 3, 4)])
-    if np.linalg.norm(position - before) <= _MOVED_MM:
-        return _Point(position, float(described[5]), status)
-    was_placed = status is LandmarkStatus.PLACED
-    return _Point(position, BY_HAND_MM, LandmarkStatus.PLACED if was_placed else LandmarkStatus.CORRECTED)
+    return NamedPoint(label, ras_points(position) if is_lps else position, description)

@@ -291,4 +291,4 @@ def data_set(
 
 
 def _in_words(error: LandmarkValidation) -> str:
-    return f"{error.seen_mm:.1f} mm where seen, {error.hidden_mm:.1f} mm where not"
+    return error.words

@@ -65,15 +65,13 @@ def train(
             from ..style.trainer import StyleRecipe
             from ..style.workflow import train_style
             from ..style.xray_folder import xray_looks
-            from ..training.training_files import heads_to_train_on
+            from ..training.training_files import template_cts
         if not minutes > 0:
             raise InputError("--minutes", f"expected more than 0, got {minutes:g}", "20 are enough for most.")
         check_model_path(out)
         ranges = view_ranges(views)
         looks = xray_looks(xrays, say)
-        heads = heads_to_train_on(None, None, is_population=True, say=say) if not ct else []
-        # The real template comes up once for every computed one.
-        cts = [read_ct(path) for path in ct or ()] + list({id(head.ct): head.ct for head in heads}.values())
+        cts = [read_ct(path) for path in ct] if ct else template_cts(say)
         with asked_to_stop() as stopped, shown_progress(as_json, _in_words, "Rendering DRRs…") as tell:
             result = train_style(
                 looks,
@@ -221,4 +219,4 @@ def _named(option: str, given: list[str] | None) -> dict[str, Path]:
 
 
 def _in_words(validation: StyleValidation) -> str:
-    return f"{validation.tones:.3f} in tones, structures moved {validation.shift_px:.2f} px"
+    return validation.words

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from DiffRegistrationLib.pose_network.network_camera import NetworkCamera, NetworkImage
-from DiffRegistrationLib.xray.geometry import PinholeCamera, ScanningSlitCamera
+from DiffRegistrationLib.xray.geometry import PinholeCamera
 from DiffRegistrationLib.xray.geometry.pixel_grid import all_pixels
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
 from ..network.close_up import Aim, turned_toward
+from .standing_camera import standing_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class SeenByNetwork:
 
 def seen_by_network(radiograph: Radiograph, size: int, fields: tuple[float, float]) -> SeenByNetwork:
     """The usable part of an X-ray, as wide as that is, but within the `fields` that the network knows."""
-    camera = standing_for(radiograph)
+    camera = standing_for(radiograph.camera)
     usable = all_pixels(camera.size)[radiograph.mask.ravel()]
     ends = np.array([usable.min(axis=0), usable.max(axis=0)]) if len(usable) else np.zeros((2, 2))
     focal = np.array([camera.intrinsic[0, 0], camera.intrinsic[1, 1]])
@@ -76,18 +77,3 @@ def _turn_toward_pixel(camera: PinholeCamera, pixel: Float64[np.ndarray, "2"]) -
     """network_from_camera: the least turn that brings the ray through `pixel` (u, v) onto the z axis."""
     way = np.linalg.inv(camera.intrinsic) @ [*pixel, 1.0]
     return turned_toward(way, 0.0).T
-
-
-def standing_for(radiograph: Radiograph) -> PinholeCamera:
-    """The X-ray's camera; for a scanning one the pinhole camera that shows the same at the isocentre."""
-    camera = radiograph.camera
-    if isinstance(camera, PinholeCamera):
-        return camera
-    assert isinstance(camera, ScanningSlitCamera)
-    focal = camera.source_object_distance / np.array(camera.pixel_spacing)
-    middle = (camera.size[0] - 1) / 2
-    K = np.array([[focal[1], 0, camera.centre[0]], [0, focal[0], middle], [0, 0, 1.0]])
-    # Its source travels; the one in the middle stands for all.
-    shift = np.eye(4)
-    shift[1, 3] = (camera.centre[1] - middle) * camera.pixel_spacing[0]
-    return PinholeCamera(K, shift @ camera.camera_from_world, camera.size)

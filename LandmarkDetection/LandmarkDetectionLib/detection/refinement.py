@@ -15,8 +15,8 @@ from jaxtyping import Float64
 
 from ..atlas.landmark_set import LandmarkSet
 from .landmark_detections import LandmarkDetections
-from .network_image import standing_for
 from .registration_start import start_of
+from .standing_camera import standing_for
 from .usable_part import in_usable_part
 
 _STEP_MM, _REACH_MM = 0.05, 50.0
@@ -78,7 +78,7 @@ def _shown(
     covariance = np.einsum("nik,kl,njl->nij", J, result.covariance, J) + placed[:, None, None] * np.eye(3)
     camera = radiograph.camera
     D = _projection_derivative(camera, world)
-    camera_from_world = standing_for(radiograph).camera_from_world
+    camera_from_world = standing_for(radiograph.camera).camera_from_world
     turn = camera_from_world[:3, :3]
     pixels = _with(found.pixels, there, camera.project(world))
     points = _with(found.camera_points, there, rigid.transform_points(camera_from_world, world))

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.atomic import check_folder_for_writing
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.xray_with_geometry import XrayFile
 from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
+from jaxtyping import Float64
 
 from ..network.model_file import TrainedDetector, read_detector
 from ..skull_shape.vtk_surfaces import write_surface
@@ -24,6 +26,7 @@ from .landmark_report import write_landmark_report
 from .refinement import KnownHead, refined
 from .registration_start import landmarks_of_ct
 from .skull import skull_of, usual_template
+from .standing_camera import standing_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,11 @@ class DetectedView:
     name: str
     radiograph: Radiograph
     found: LandmarkDetections
+
+    @property
+    def camera_from_world(self) -> Float64[np.ndarray, "4 4"]:
+        """Of the frame that the points found are given in."""
+        return standing_for(self.radiograph.camera).camera_from_world
 
 
 def detect_files(
@@ -73,9 +81,9 @@ def detect_files(
     skulls = []
     if with_skull:
         template = usual_template()
-        skulls = [skull_of(view.found, view.radiograph.camera.camera_from_world, template) for view in views]
+        skulls = [skull_of(view.found, view.camera_from_world, template) for view in views]
     for number, view in enumerate(views, start=1):
-        write_detections(output, number, view.found, view.radiograph.camera.camera_from_world)
+        write_detections(output, number, view.found, view.camera_from_world)
     for number, skull in enumerate(skulls, start=1):
         write_surface(output / f"skull-{number}.vtp", skull.surface, {"StandardDeviationMm": skull.vertex_std_mm})
         write_surface(output / f"skull-{number}.stl", skull.surface)

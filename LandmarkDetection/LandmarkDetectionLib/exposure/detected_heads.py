@@ -13,6 +13,7 @@ from DiffRegistrationLib.xray.radiograph import Radiograph
 from ..atlas.head import Head, template_head
 from ..detection.landmark_detections import LandmarkDetections
 from ..detection.skull import skull_of
+from ..detection.standing_camera import standing_for
 from ..skull_shape.extraction import skin_surface
 from ..skull_shape.shape_model import SkullTemplate
 from .beam import amounts, beam_of
@@ -57,7 +58,7 @@ def exposure_of_detections(frames: Sequence[SeenHead], head: Head | None = None)
     regions = head_regions(template.surface.vertices, head.landmarks)
     parts = []
     for frame in sure:
-        shape = skull_of(frame.found, frame.radiograph.camera.camera_from_world, template)
+        shape = skull_of(frame.found, standing_for(frame.radiograph.camera).camera_from_world, template)
         # The warped head lies in the world already.
         beam = beam_of(frame.name, frame.radiograph, np.eye(4), seconds=frame.seconds, mas=frame.mas)
         parts.append((beam, head_exposure(shape.surface, regions, point_organs(shape.landmarks), [beam])))

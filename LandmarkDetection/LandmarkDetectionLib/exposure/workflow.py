@@ -4,27 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from DiffRegistrationLib.pose_network.torch_needed import torch_needed
 from DiffRegistrationLib.tracking.track import BodyTrack, Track
 from DiffRegistrationLib.tracking.track_files import read_track
+from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.atomic import check_folder_for_writing
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.transform_files import read_pose
 from DiffRegistrationLib.xray.files.xray_sequences import XraySequence
+from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
 from ..atlas.landmark_files import read_landmarks
+from ..atlas.landmark_set import LandmarkSet
 from ..skull_shape.extraction import skin_surface
-from .beam import Beam, beam_of
+from .beam import beam_of
 from .exposure_files import write_exposure
 from .head_exposure import HeadExposure, head_exposure
 from .head_regions import head_regions
 from .point_organs import point_organs
 
+_AMOUNTS = {"frames_per_second": "frames per second", "seconds": "seconds of a frame", "mas": "mAs"}
+
 Poses = dict[int, Float64[np.ndarray, "4 4"]]
+
+
+class View(Protocol):
+    """One view's frames, by their own numbers."""
+
+    @property
+    def numbers(self) -> Sequence[int]:
+        """The frames that there are."""
+        ...
+
+    def read(self, number: int) -> Radiograph:
+        """The radiograph of a frame."""
+        ...
 
 
 def exposure_of_files(
@@ -48,7 +67,7 @@ def exposure_of_files(
     what each frame got, where that is known. Frames without a pose are left out. InputError says what is wrong; bad
     input leaves nothing behind.
     """
-    _check(views, frames_per_second, mas)
+    _check(views, frames_per_second=frames_per_second, mas=mas)
     if (track is None) == (pose is None):
         raise InputError("poses", "a track or a pose is needed, and not both", "Give --track or --pose.")
     check_folder_for_writing(output)
@@ -56,11 +75,35 @@ def exposure_of_files(
     if pose is not None:
         known = dict.fromkeys((number for view in views for number in view.numbers), read_pose(pose))
     places = read_landmarks(landmarks)
-    volume = read_ct(ct, series=series)
-    surface = skin_surface(volume)
     seconds = 1 / (frames_per_second or rate or 1.0)
-    beams = _beams(views, known, seconds, mas, tell)
-    exposure = head_exposure(surface, head_regions(surface.vertices, places), point_organs(places), beams)
+    volume = read_ct(ct, series=series)
+    return exposure_of_poses(volume, places, views, known, output=output, seconds=seconds, mas=mas, tell=tell)
+
+
+def exposure_of_poses(
+    ct: CT,
+    landmarks: LandmarkSet,
+    views: Sequence[View],
+    poses: Poses,
+    *,
+    output: Path,
+    seconds: float = 1.0,
+    mas: float | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> HeadExposure:
+    """The same of what was read already: a CT with its landmarks, its `poses` (world_from_ct) by frames' numbers.
+
+    Its beams are those of `frames_with_poses`, in that order; each lasted `seconds`. InputError as above.
+    """
+    _check(views, seconds=seconds, mas=mas)
+    check_folder_for_writing(output)
+    wanted = frames_with_poses(views, poses)
+    surface = skin_surface(ct)
+    beams = []
+    for done, (view, number) in enumerate(wanted):
+        tell(done, len(wanted))
+        beams.append(beam_of(_name(view, number), views[view].read(number), poses[number], seconds=seconds, mas=mas))
+    exposure = head_exposure(surface, head_regions(surface.vertices, landmarks), point_organs(landmarks), beams)
     write_exposure(output, exposure)
     return exposure
 
@@ -82,7 +125,7 @@ def exposure_of_xrays(
         from ..detection.detector import detect
         from ..network.model_file import read_detector
         from .detected_heads import SeenHead, exposure_of_detections
-    _check(views, frames_per_second, mas)
+    _check(views, frames_per_second=frames_per_second, mas=mas)
     check_folder_for_writing(output)
     trained = read_detector(model)
     wanted = [(view, number) for view in range(len(views)) for number in views[view].numbers]
@@ -97,12 +140,24 @@ def exposure_of_xrays(
     return exposure
 
 
-def _check(views: Sequence[XraySequence], frames_per_second: float | None, mas: float | None) -> None:
+def frames_with_poses(views: Sequence[View], poses: Poses) -> list[tuple[int, int]]:
+    """(view, number) of all frames that have a pose, view by view. InputError where there is none."""
+    wanted = [(view, number) for view in range(len(views)) for number in views[view].numbers if number in poses]
+    if not wanted:
+        raise InputError(
+            "poses",
+            "none of the X-rays' frames has one",
+            "Give the track of these X-rays, with their frames' numbers.",
+        )
+    return wanted
+
+
+def _check(views: Sequence[View], **amounts: float | None) -> None:
     if not views:
         raise InputError("X-rays", "none was given", "Give at least one view.")
-    for what, value in (("frames per second", frames_per_second), ("mAs", mas)):
+    for name, value in amounts.items():
         if value is not None and not (np.isfinite(value) and value > 0):
-            raise InputError(what, f"{value:g} was given", "Give a number above zero.")
+            raise InputError(_AMOUNTS[name], f"{value:g} was given", "Give a number above zero.")
 
 
 def _name(view: int, number: int) -> str:
@@ -130,20 +185,3 @@ def _body(track: Track, name: str | None, path: Path) -> BodyTrack:
         told = "no body was named" if name is None else f"has no body {name!r}"
         raise InputError(path, told, f"Name the head (--body): {', '.join(names)}.")
     return track.body(name)
-
-
-def _beams(
-    views: Sequence[XraySequence], poses: Poses, seconds: float, mas: float | None, tell: Callable[[int, int], None]
-) -> list[Beam]:
-    wanted = [(view, number) for view in range(len(views)) for number in views[view].numbers if number in poses]
-    if not wanted:
-        raise InputError(
-            "poses",
-            "none of the X-rays' frames has one",
-            "Give the track of these X-rays, with their frames' numbers.",
-        )
-    beams = []
-    for done, (view, number) in enumerate(wanted):
-        tell(done, len(wanted))
-        beams.append(beam_of(_name(view, number), views[view].read(number), poses[number], seconds=seconds, mas=mas))
-    return beams

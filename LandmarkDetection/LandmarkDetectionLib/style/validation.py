@@ -28,6 +28,11 @@ class StyleValidation:
     tones_before: float
     edges_before: float
 
+    @property
+    def words(self) -> str:
+        """How far off, for a line of progress."""
+        return f"{self.tones:.3f} in tones, structures moved {self.shift_px:.2f} px"
+
 
 def validated(to_drr: Generator, xrays: Tones, drrs: Tones) -> StyleValidation:
     """Figures of a generator on X-rays, beside DRRs."""

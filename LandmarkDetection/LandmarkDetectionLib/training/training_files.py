@@ -1,10 +1,11 @@
-"""The heads that a training is given: one CT's, those of a folder, or the templates."""
+"""The heads that a training is given: one CT's, those of a folder, or the templates; and the templates' CTs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 
@@ -44,3 +45,10 @@ def heads_to_train_on(
             f"Carry them over: fluororeg landmarks transfer {path} --out {file}",
         )
     return [Head("patient", read_ct(path), read_landmarks(file))]
+
+
+def template_cts(say: Callable[[str], None]) -> list[CT]:
+    """The CTs of the heads that there are without any CT given, each once."""
+    heads = heads_to_train_on(None, None, is_population=True, say=say)
+    # The real template comes up once for every computed one.
+    return list({id(head.ct): head.ct for head in heads}.values())

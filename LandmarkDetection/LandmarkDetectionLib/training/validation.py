@@ -32,6 +32,11 @@ class LandmarkValidation:
     within_3d: float
     aspect: float
 
+    @property
+    def words(self) -> str:
+        """How far off, for a line of progress."""
+        return f"{self.seen_mm:.1f} mm where seen, {self.hidden_mm:.1f} mm where not"
+
 
 def answered(network: LandmarkNetwork, images: LandmarkBatch) -> NetworkAnswer:
     """What the network says of all images."""

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float64
 
 from .camera import Camera
 
-# Steps of Gauss-Newton; from the rays' nearest point it takes three or four.
-_STEPS = 12
+# Steps of Gauss-Newton at most; from the rays' nearest point it takes three or four until none moves farther (mm).
+_STEPS, _SETTLED_MM = 12, 1e-8
 # Below this relative size of the normal matrix's smallest eigenvalue the rays do not cross.
 _PARALLEL = 1e-10
 # A move of a point by so many mm shows how its pixel moves.
@@ -61,13 +61,16 @@ def triangulate(
     pixels: Float64[np.ndarray, "views points 2"],
     *,
     sigma_px: float = 1.0,
+    pixel_covariance: Float64[np.ndarray, "views points 2 2"] | None = None,
     outlier_px: float | None = None,
 ) -> Triangulation:
     """The likeliest points for their pixels (u, v) in each view, NaN where a view does not see one.
 
-    `sigma_px` is the standard deviation of a pixel along each axis. With `outlier_px` a view whose pixel lies farther
+    `sigma_px` is the standard deviation of a pixel along each axis, unless each has its own `pixel_covariance` (px²),
+    which may be anything where a view does not see the point. With `outlier_px` a view whose pixel lies farther
     from the point is left out where at least three see it and the others agree: the largest set of views that agrees
-    is used, of equals the one with the least error. ValueError for fewer than two cameras and for other shapes.
+    is used, of equals the one with the least error. ValueError for fewer than two cameras, for other shapes, and for
+    a covariance of a seen pixel that is none.
     """
     pixels = np.asarray(pixels, dtype=np.float64)
     if len(cameras) < 2:
@@ -77,17 +80,32 @@ def triangulate(
     if not sigma_px > 0:
         raise ValueError(f"sigma_px must be positive, got {sigma_px}")
     seen = np.isfinite(pixels).all(axis=2)
-    best = _from_views(cameras, pixels, seen, sigma_px)
+    whitening = np.broadcast_to(np.eye(2) / sigma_px, (*seen.shape, 2, 2))
+    if pixel_covariance is not None:
+        whitening = _whitening(np.asarray(pixel_covariance, dtype=np.float64), seen)
+    best = _from_views(cameras, pixels, seen, whitening)
     if outlier_px is None or len(cameras) < 3:
         return best
-    return _without_outliers(cameras, pixels, seen, sigma_px, outlier_px, best)
+    return _without_outliers(cameras, pixels, seen, whitening, outlier_px, best)
+
+
+def _whitening(
+    covariance: Float64[np.ndarray, "views points 2 2"], seen: Bool[np.ndarray, "views points"]
+) -> Float64[np.ndarray, "views points 2 2"]:
+    """What makes errors of the pixels ones of variance 1 along each axis, independent of each other."""
+    if covariance.shape != (*seen.shape, 2, 2):
+        raise ValueError(f"expected covariances of shape {(*seen.shape, 2, 2)}, got {covariance.shape}")
+    known = np.where(seen[..., None, None], covariance, np.eye(2))
+    if not np.isfinite(known).all() or not (np.linalg.eigvalsh(known)[..., 0] > 0).all():
+        raise ValueError("the covariance of a seen pixel is not positive definite")
+    return np.linalg.inv(np.linalg.cholesky(known))
 
 
 def _from_views(
     cameras: Sequence[Camera],
     pixels: Float64[np.ndarray, "views points 2"],
     used: Bool[np.ndarray, "views points"],
-    sigma_px: float,
+    whitening: Float64[np.ndarray, "views points 2 2"],
 ) -> Triangulation:
     points = _nearest_to_rays(cameras, pixels, used)
     shown = np.stack([np.isfinite(camera.project(points)).all(axis=1) for camera in cameras])
@@ -95,17 +113,20 @@ def _from_views(
     normal = np.full((len(points), 3, 3), np.nan)
     for _ in range(_STEPS):
         images, jacobians = _images(cameras, points)
-        residuals = np.where(used[..., None], pixels - images, 0.0)
-        weighted = np.where(used[..., None, None], jacobians, 0.0)
+        residuals = np.einsum("vnij,vnj->vni", whitening, np.where(used[..., None], pixels - images, 0.0))
+        weighted = whitening @ np.where(used[..., None, None], jacobians, 0.0)
         normal = np.einsum("vnij,vnik->njk", weighted, weighted)
         gradient = np.einsum("vnij,vni->nj", weighted, residuals)
-        points = points + _solved(normal, gradient)
+        steps = _solved(normal, gradient)
+        points = points + steps
+        if not (np.abs(steps) > _SETTLED_MM).any():
+            break
     images, _ = _images(cameras, points)
     reprojection = np.linalg.norm(pixels - images, axis=2)
     covariance = np.full_like(normal, np.nan)
     there = np.isfinite(points).all(axis=1)
     if there.any():
-        covariance[there] = sigma_px**2 * np.linalg.inv(normal[there])
+        covariance[there] = np.linalg.inv(normal[there])
     return Triangulation(points, covariance, reprojection, used & there, behind)
 
 
@@ -160,7 +181,7 @@ def _without_outliers(
     cameras: Sequence[Camera],
     pixels: Float64[np.ndarray, "views points 2"],
     seen: Bool[np.ndarray, "views points"],
-    sigma_px: float,
+    whitening: Float64[np.ndarray, "views points 2 2"],
     outlier_px: float,
     whole: Triangulation,
 ) -> Triangulation:
@@ -178,7 +199,7 @@ def _without_outliers(
             candidates = open_ones & (chosen.sum(axis=0) == size)
             if not candidates.any():
                 continue
-            found = _from_views(cameras, pixels, chosen & candidates, sigma_px)
+            found = _from_views(cameras, pixels, chosen & candidates, whitening)
             errors = np.where(found.used, found.reprojection, 0.0)
             total = (errors**2).sum(axis=0)
             better = candidates & found.found & (errors.max(axis=0) <= outlier_px) & (total < least)
