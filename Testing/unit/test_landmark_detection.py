@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_c
 from LandmarkDetectionLib.detection.refinement import KnownHead, refined
 from LandmarkDetectionLib.detection.registration_start import start_of
 from LandmarkDetectionLib.detection.skull import skull_of, skull_template
+from LandmarkDetectionLib.detection.standing_camera import standing_for
 from LandmarkDetectionLib.network.close_up import Aim, turned_toward
 from LandmarkDetectionLib.skull_shape.extraction import skull_surface
 from LandmarkDetectionLib.skull_shape.surface_distance import surface_distance
@@ -54,6 +56,15 @@ def test_a_place_in_the_network_s_image_is_the_pixel_that_it_shows(seen_by: Came
     np.testing.assert_allclose(seen.pixels(place)[0], DOT, atol=1.5)
     moved = seen.pixels(place + np.array([1e-3, 2e-3])) - seen.pixels(place)
     np.testing.assert_allclose(moved[0], seen.pixel_derivative(place)[0] @ [1e-3, 2e-3], rtol=1e-2)
+
+
+def test_the_camera_in_whose_frame_a_localizer_s_points_are_shows_the_same_at_the_isocentre() -> None:
+    tilted = replace(SLIT, camera_from_world=rigid.exp([0.2, -0.1, 0.3, 5.0, -8.0, 20.0]))
+    world_from_camera = rigid.inverse(tilted.camera_from_world)
+    points = rigid.transform_points(world_from_camera, np.array([[0.0, -40.0, 570.0], [60.0, 90.0, 570.0]]))
+    standing = standing_for(tilted)
+    np.testing.assert_allclose(standing.project(points), tilted.project(points), atol=1e-9)
+    assert np.linalg.norm(standing.camera_from_world[:3, 3] - tilted.camera_from_world[:3, 3]) > 50
 
 
 def test_the_whole_image_is_looked_at_in_the_middle_of_what_can_be_used() -> None:

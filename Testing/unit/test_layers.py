@@ -66,27 +66,42 @@ def test_packages_import_without(
     assert ended.returncode == 0, ended.stderr
 
 
-LIBRARY = Path(__file__).parents[2] / "DiffRegistration" / "DiffRegistrationLib"
+ROOT = Path(__file__).parents[2]
+LIBRARIES = (ROOT / "DiffRegistration" / "DiffRegistrationLib", ROOT / "LandmarkDetection" / "LandmarkDetectionLib")
+PACKAGES = sorted(path.parent for library in LIBRARIES for path in library.glob("*/__init__.py"))
 OF_SLICER = {"slicer", "vtk", "qt", "ctk", "PythonQt", "vtkmodules", "slicer_core", "mrml_core"}
-MAY_IMPORT = {"mrml": {"slicer", "vtk"}, "panel": {"qt", "ctk", "slicer"}}
+# Surfaces are made by VTK, which the engine has without Slicer, too.
+MAY_IMPORT = {"mrml": {"slicer", "vtk"}, "panel": {"qt", "ctk", "slicer", "vtk"}, "skull_shape": {"vtk", "vtkmodules"}}
 
 
-@pytest.mark.parametrize("package", sorted(path.parent.name for path in LIBRARY.glob("*/__init__.py")))
-def test_only_nodes_and_the_window_know_slicer_and_each_its_own_part_of_it(package: str) -> None:
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: f"{path.parent.name}.{path.name}")
+def test_only_nodes_and_the_window_know_slicer_and_each_its_own_part_of_it(package: Path) -> None:
     imported = set()
-    for path in (LIBRARY / package).rglob("*.py"):
+    for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {name.name.partition(".")[0] for name in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 imported.add(str(node.module).partition(".")[0])
-    assert imported & OF_SLICER <= MAY_IMPORT.get(package, set())
+    assert imported & OF_SLICER <= MAY_IMPORT.get(package.name, set())
 
 
 def test_nodes_know_nothing_of_the_window() -> None:
     pytest.importorskip("slicer")
     code = IMPORT_ALL.format(packages=("mrml",), forbidden=("qt", "ctk", "PythonQt"), allowed=())
     ended = run("import slicer, slicer.util" + code + "\nassert not [m for m in sys.modules if '.panel' in m]")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_landmarks_have_nodes_and_jobs_without_the_window_and_without_torch() -> None:
+    pytest.importorskip("slicer")
+    code = (IMPORT_ALL + "\nassert not [m for m in sys.modules if '.panel' in m]").replace(
+        "DiffRegistrationLib", "LandmarkDetectionLib"
+    )
+    forbidden = ("qt", "ctk", "PythonQt", "torch")
+    ended = run(
+        "import slicer, slicer.util" + code.format(packages=("mrml", "worker"), forbidden=forbidden, allowed=())
+    )
     assert ended.returncode == 0, ended.stderr
 
 
