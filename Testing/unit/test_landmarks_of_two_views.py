@@ -10,10 +10,12 @@ from DiffRegistrationLib.registration.landmark_start import CTLandmarks, SeenLan
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.geometry import Camera, rigid
+from DiffRegistrationLib.xray.radiograph import Radiograph
 from fluororeg_runs import camera, head, truth
 from LandmarkDetectionLib.atlas.head import phantom_head
 from LandmarkDetectionLib.atlas.landmark_set import LandmarkStatus
 from LandmarkDetectionLib.detection.named_landmarks import known_in
+from LandmarkDetectionLib.evaluation.closed_field import closed_to
 from LandmarkDetectionLib.evaluation.dual_fluoroscopy import landmarks_in
 from LandmarkDetectionLib.evaluation.triangulated_fit import pose_from_triangulated
 
@@ -80,3 +82,22 @@ def test_a_part_of_the_ct_shows_a_part_of_the_landmarks() -> None:
     below = whole.landmarks.points[:, 2] < low
     assert below.any() and (np.array(found.status)[below] == LandmarkStatus.OUTSIDE).all()
     assert found.is_in_ct.sum() == (whole.landmarks.is_in_ct & ~below).sum()
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_field_is_closed_from_its_side_until_that_part_of_the_head_shows(side: int) -> None:
+    random = np.random.default_rng(side)
+    pixels = np.column_stack([random.uniform(-20, 140, 400), random.uniform(-20, 100, 400)])
+    mask = np.ones((80, 120), dtype=bool)
+    mask[:10], mask[:, 100:] = False, False
+    view = Radiograph(np.zeros(mask.shape, np.float32), mask, replace(CAMERAS[0], size=mask.shape))
+    closed = closed_to(view, pixels, 0.25, side).mask
+
+    def showing(usable: np.ndarray) -> int:
+        at = np.rint(pixels).astype(int)
+        return sum(bool(usable[v, u]) for u, v in at if 0 <= u < 120 and 0 <= v < 80)
+
+    assert showing(closed) == pytest.approx(0.25 * showing(mask), rel=0.1)
+    assert not (closed & ~mask).any()
+    edge = [closed[:, 0], closed[10], closed[:, 99], closed[79]]
+    assert not edge[side].any() and edge[(side + 2) % 4].any()

@@ -24,6 +24,8 @@ from PIL import Image
 KEPT = FOLDER / "landmarks"
 POPULATION_MINUTES, PATIENT_MINUTES, SKULL_MINUTES, FRONT_MINUTES, MOVING_MINUTES = 30, 10, 8, 10, 10
 _CASES, _SKULLS, _TRANSFERS, _START_CASES, _FRAME_PAIRS = 100, 20, 6, 30, 25
+# Parts of the skull that closed fields leave, as at the end of a motion's range.
+_PARTS, _CLOSED_PAIRS = (0.4, 0.2), 12
 _SUITES = ("head-ap", "head-wide")
 _PICTURE = Path(__file__).parents[1] / "images" / "landmarks-scout.jpg"
 # Where a report of one view has it, in a window 1240 pixels wide.
@@ -56,6 +58,14 @@ def run(measured: Measure) -> dict[str, Any]:
         "scout": _kept(measured, "scout", "landmarks", "evaluate", str(population), "--scout"),
         "own_scout": _kept(measured, "own-scout", "landmarks", "evaluate", str(skull), "--scout"),
         "motion": _kept(measured, "motion", "landmarks", "evaluate-motion", str(moving), "--count", str(_FRAME_PAIRS)),
+        "closed": {
+            str(part): _kept(
+                measured,
+                f"motion-{part}",
+                *("landmarks", "evaluate-motion", str(moving), "--count", str(_CLOSED_PAIRS), "--part", str(part)),
+            )
+            for part in _PARTS
+        },
         "transfer": _kept(measured, "transfer", "landmarks", "evaluate-transfer", "--count", str(_TRANSFERS)),
     }
     _pictured(measured, skull, str(sample("skull-phantom-scout")))
@@ -174,7 +184,7 @@ By how much of the skull an X-ray shows:
 
 {table(_START_HEADING, _start_rows(found["suites"]))}
 
-{_moving(found["motion"], table)}
+{_moving(found["motion"], found["closed"], table)}
 
 **What this does not show:** accuracy on patients. Heads are deformed from one real head and from computed ones, and
 the suites' head is that real one."""
@@ -194,7 +204,7 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _moving(motion: dict[str, Any], table: Table) -> str:
+def _moving(motion: dict[str, Any], closed: dict[str, Any], table: Table) -> str:
     """The moving head in simulated dual fluoroscopy, every frame pair by itself."""
     rows, verdicts = [], []
     for name, one in motion["activities"].items():
@@ -234,7 +244,28 @@ al. 2021: landmarks, triangulated; other people, real X-rays). Accepted by the s
 
 {table(("", "frame pairs", "rotation", "position", "largest"), rows)}
 
-{table(("", "accepted", "doubtful", "failed"), verdicts)}"""
+{table(("", "accepted", "doubtful", "failed"), verdicts)}
+
+{_closed(closed, table)}"""
+
+
+def _closed(closed: dict[str, Any], table: Table) -> str:
+    """What the verdict is worth where little of the skull shows."""
+    rows = []
+    for part, motion in closed.items():
+        for name, one in motion["activities"].items():
+            told = {v: sum(of[v] for of in one["verdicts"].values()) for v in ("accepted", "doubtful", "failed")}
+            rows.append(
+                (
+                    f"{name}, {float(part):.0%} of the landmarks",
+                    *map(str, told.values()),
+                    str(one["accepted_gross_failures"]),
+                )
+            )
+    said = _wrapped(f"""
+The same where both fields are closed from one side until only a part of the landmarks is left in each
+({_CLOSED_PAIRS} frame pairs of each motion):""")
+    return f"{said}\n\n{table(('', 'accepted', 'doubtful', 'failed', 'accepted, > 10 mm off'), rows)}"
 
 
 _START_HEADING = ("", "mTRE median", "95 %", "< 2 mm", "> 10 mm", "> 10 mm accepted", "seconds")

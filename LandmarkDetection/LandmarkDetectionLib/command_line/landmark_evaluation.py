@@ -16,6 +16,7 @@ from DiffRegistrationLib.command_line.output import (
     say,
 )
 from DiffRegistrationLib.pose_network.torch_needed import torch_needed
+from DiffRegistrationLib.registration.result import Verdict
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.atomic import atomic_write
 
@@ -63,9 +64,7 @@ def evaluate(
             from ..style.translation_file import read_translation
             from ..training.training_files import heads_to_train_on
         if style is not None and not scout:
-            raise InputError(
-                style, "was given without --scout", "Give both, or use fluororeg style evaluate."
-            )
+            raise InputError(style, "was given without --scout", "Give both, or use fluororeg style evaluate.")
         trained = read_detector(model)
         content: dict[str, Any] = {"model": model.name, "trained_seconds": trained.metadata["seconds"]}
         if scout:
@@ -116,6 +115,9 @@ def evaluate(
 def evaluate_motion(
     model: ModelArgument,
     count: Annotated[int, typer.Option("--count", min=2, help="Frame pairs of each motion.")] = 50,
+    part: Annotated[
+        float, typer.Option("--part", min=0.05, max=1.0, help="Close both fields until this part of the skull shows.")
+    ] = 1.0,
     out: Annotated[Path | None, typer.Option("--out", help="File for all figures (.json).")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -132,7 +134,7 @@ def evaluate_motion(
         trained = read_detector(model)
         trained.check_knows(template_head().ct, model)
         with console.status("Simulating…") as status:
-            content = placed_by_landmarks(trained, count, tell=status.update)
+            content = placed_by_landmarks(trained, count, part=part, tell=status.update)
         content = {"model": model.name, "trained_seconds": trained.metadata["seconds"], **content}
         _write_figures(out, content)
     if as_json:
@@ -144,6 +146,9 @@ def evaluate_motion(
                 if one["frames"] > one["without"]:
                     text = f"{one['mean_deg']:.2f}°, {one['mean_mm']:.2f} mm on average ({one['frames']} frame pairs)"
                     say(text, label=f"{name}, {words}, {way}:", style="bold")
+        told = {verdict: sum(parts[verdict] for parts in activity["verdicts"].values()) for verdict in Verdict}
+        text = ", ".join(f"{number} {verdict.value}" for verdict, number in told.items())
+        say(f"{text}; accepted though wrong: {activity['accepted_gross_failures']}", label=f"{name}, verdicts:")
 
 
 def evaluate_transfer(

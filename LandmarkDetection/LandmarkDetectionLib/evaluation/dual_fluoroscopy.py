@@ -28,6 +28,7 @@ from ..detection.detector import detect
 from ..detection.named_landmarks import known_in, seen_in
 from ..detection.registration_start import start_of
 from ..network.model_file import TrainedDetector
+from .closed_field import closed_to
 from .triangulated_fit import pose_from_triangulated
 
 # How a pose came about, by its key in the figures.
@@ -45,12 +46,14 @@ def placed_by_landmarks(
     trained: TrainedDetector,
     count: int,
     activities: Sequence[str] = tuple(ACTIVITIES),
+    part: float = 1.0,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Figures of each activity for a network of the Visible Human's head: `count` frame pairs, nothing told.
 
     Errors are of the followed CT, which ends above the neck: rotation (°) and distance of its centre (mm), apart for
-    frames with 60 % of the skull in view and more, and for the others. InputError for absent data.
+    frames with 60 % of the skull in view and more, and for the others. Both fields are closed, each from a side that
+    changes with the frames, until `part` of the landmarks shows. InputError for absent data.
     """
     subject = visible_human()
     ct = followed_ct(subject)
@@ -59,8 +62,8 @@ def placed_by_landmarks(
     found: dict[str, Any] = {}
     for name in activities:
         motion = head_motion(subject, name, count, tell)
-        found[name] = _placed(trained, projector, landmarks, motion, tell)
-    return {"frames": count, "activities": found}
+        found[name] = _placed(trained, projector, landmarks, motion, part, tell)
+    return {"frames": count, "part": part, "activities": found}
 
 
 def landmarks_in(landmarks: LandmarkSet, ct: CT) -> LandmarkSet:
@@ -79,13 +82,19 @@ def _placed(
     projector: Projector,
     landmarks: LandmarkSet,
     motion: HeadMotion,
+    part: float,
     tell: Callable[[str], None],
 ) -> dict[str, Any]:
     errors: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     verdicts: list[Verdict] = []
     seconds: list[float] = []
     for number, (frame, truth) in enumerate(zip(motion.frames, motion.truth, strict=True)):
-        radiographs = [radiograph for radiograph in frame if radiograph is not None]
+        head = rigid.transform_points(truth, landmarks.points[landmarks.is_known & landmarks.is_in_ct])
+        radiographs = [
+            closed_to(radiograph, radiograph.camera.project(head), part, number + view)
+            for view, radiograph in enumerate(frame)
+            if radiograph is not None
+        ]
         began = time.perf_counter()
         poses, verdict = _poses(trained, projector, landmarks, radiographs)
         seconds.append(time.perf_counter() - began)
