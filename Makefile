@@ -57,6 +57,7 @@ pictures: $(VENV)/development
 
 screenshots: $(VENV)/development
 	$(PYTHON) docs/make/screenshots.py
+	$(PYTHON) docs/make/landmark_screenshots.py
 
 results: $(VENV)/peers
 	$(PYTHON) docs/make/results.py

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import slicer
-import vtk
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -14,7 +13,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
-from slicer.util import VTKObservationMixin
 
 
 class DiffRegistration(ScriptedLoadableModule):
@@ -59,59 +57,35 @@ def registerLayouts():
         tell_of_layouts(manager.layoutLogic().GetLayoutNode())
 
 
-class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class DiffRegistrationWidget(ScriptedLoadableModuleWidget):
     """The module's window: the sections of DiffRegistrationLib.panel, or, while packages lack, how to get them."""
 
     def __init__(self, parent=None):
         ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
         self.logic = None
-        self.panel = None
-        self.packagesUI = None
-        # Whether a scene came or went that the panel does not show yet.
-        self.sceneIsNew = False
+        self.window = None
+
+    @property
+    def panel(self):
+        """The sections; None while packages lack."""
+        return None if self.window is None else self.window.panel
+
+    @property
+    def packagesUI(self):
+        """How to get packages that lack; None where none did."""
+        return None if self.window is None else self.window.packages
 
     def setup(self):
+        from DiffRegistrationLib.panel.module_window import ModuleWindow
+
         ScriptedLoadableModuleWidget.setup(self)
         self.logic = DiffRegistrationLogic()
-        scene = slicer.mrmlScene
-        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(scene, scene.EndCloseEvent, self.onSceneChanged)
-        self.addObserver(scene, scene.EndImportEvent, self.onSceneChanged)
-        self.addObserver(scene, scene.EndBatchProcessEvent, self.onNodeAddedOrRemoved)
-        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
-        self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeAddedOrRemoved)
-        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAddedOrRemoved)
-        if self.logic.packagesMissing():
-            self.showPackages()
-        else:
-            self.showPanel()
+        self.window = ModuleWindow(self.moduleName, self.layout, self.loadSection, self.logic, self.makePanel)
 
-    def showPackages(self):
-        widget = self.loadSection("Packages")
-        self.layout.addWidget(widget)
-        self.packagesUI = slicer.util.childWidgetVariables(widget)
-        self.packagesUI.installButton.connect("clicked(bool)", self.onInstall)
-        self.layout.addStretch(1)
-
-    def onInstall(self, checked=False):
-        try:
-            self.logic.installRequirements()
-        except ValueError as error:
-            self.packagesUI.problemLabel.text = str(error)
-            return
-        self.packagesUI.PackagesSection.hide()
-        self.showPanel()
-
-    def showPanel(self):
+    def makePanel(self):
         from DiffRegistrationLib.panel.panel import Panel
 
-        install = self.logic.installRequirements
-        self.panel = Panel(self.layout, self.loadSection, self.logic.engine, install)
-        self.panel.use(self.logic.getParameterNode())
-        # Made anew, or after an installation, it is looked at already.
-        if slicer.util.mainWindow() is not None and slicer.util.selectedModule() == self.moduleName:
-            self.panel.enter()
+        return Panel(self.layout, self.loadSection, self.logic.engine, self.logic.installRequirements)
 
     def loadSection(self, name):
         """The widget of a section's Designer file."""
@@ -120,40 +94,16 @@ class DiffRegistrationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         return widget
 
     def cleanup(self):
-        self.removeObservers()
-        if self.panel is not None:
-            self.panel.close()
+        if self.window is not None:
+            self.window.close()
 
     def enter(self):
-        if self.panel is not None:
-            self.panel.enter()
+        if self.window is not None:
+            self.window.enter()
 
     def exit(self):
-        if self.panel is not None:
-            self.panel.exit()
-
-    def onSceneStartClose(self, caller=None, event=None):
-        if self.panel is not None:
-            self.panel.scene_closes()
-
-    def onSceneChanged(self, caller=None, event=None):
-        self.sceneIsNew = True
-        self.onNodeAddedOrRemoved()
-
-    @vtk.calldata_type(vtk.VTK_OBJECT)
-    def onNodeAboutToBeRemoved(self, caller, event, node):
-        if self.panel is not None and not slicer.mrmlScene.IsClosing():
-            self.panel.node_goes(node)
-
-    def onNodeAddedOrRemoved(self, caller=None, event=None):
-        # A scene that replaces another one closes and comes within one batch.
-        if self.panel is None or slicer.mrmlScene.IsBatchProcessing():
-            return
-        if self.sceneIsNew:
-            self.sceneIsNew = False
-            self.panel.use(self.logic.getParameterNode())
-        else:
-            self.panel.node_came_or_went()
+        if self.window is not None:
+            self.window.exit()
 
 
 class DiffRegistrationLogic(ScriptedLoadableModuleLogic):

@@ -34,3 +34,17 @@ def window(stand_in: StandIn) -> Any:
 def panel(window: Any) -> Any:
     """The sections of the module's window."""
     return window.panel
+
+
+@pytest.fixture
+def landmark_window(stand_in: StandIn) -> Any:
+    """The window of SkullLandmarkDetection, entered, with both modules loaded."""
+    from landmark_window import open_landmark_window
+
+    return open_landmark_window(stand_in)
+
+
+@pytest.fixture
+def landmark_panel(landmark_window: Any) -> Any:
+    """The sections of that window."""
+    return landmark_window.panel

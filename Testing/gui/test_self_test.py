@@ -1,4 +1,4 @@
-"""The module's own test, as Slicer runs it: by the loader of unittest, by “Reload and Test”, and without packages."""
+"""The modules' own tests, as Slicer runs them: by the loader of unittest, by “Reload and Test”, without packages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from slicer_stand_in.installation import StandIn
 
 pytest.importorskip("PySide6")
 pytest.importorskip("slicer")
 
+from landmark_window import MODULE as LANDMARKS
 from window_patient import MODULE
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml]
@@ -52,7 +56,6 @@ def test_the_part_that_trains_passes(module: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_wrong_pose_fails_it(module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import numpy as np
     from DiffRegistrationLib.mrml import registration_logic
 
     put = registration_logic.put_under_pose
@@ -124,3 +127,83 @@ def test_the_batch_runs_in_the_application_s_scene(module: Any, monkeypatch: pyt
     result = unittest.TestResult()
     unittest.TestLoader().loadTestsFromName("DiffRegistrationBatchTest").run(result)
     assert result.testsRun == 1 and not result.skipped and result.wasSuccessful(), [*result.failures, *result.errors]
+
+
+# The test of SkullLandmarkDetection.
+
+
+@pytest.fixture
+def landmark_module(stand_in: StandIn) -> Any:
+    """The loaded file of that module."""
+    stand_in.testing = True
+    stand_in.load_module(MODULE)
+    stand_in.load_module(LANDMARKS)
+    return sys.modules["SkullLandmarkDetection"]
+
+
+def ran_of_landmarks(name: str) -> unittest.TestResult:
+    result = unittest.TestResult()
+    unittest.TestLoader().loadTestsFromName(f"SkullLandmarkDetection.SkullLandmarkDetectionTest.{name}").run(result)
+    return result
+
+
+def passed(result: unittest.TestResult) -> bool:
+    return result.testsRun == 1 and result.wasSuccessful() and not result.skipped
+
+
+LANDMARK_PARTS = {
+    "test_CarryOver",
+    "test_CorrectByHand",
+    "test_TriangulateAndRegister",
+    "test_TrainAndDetect",
+    "test_SaveAndOpen",
+}
+
+
+@pytest.mark.parametrize("name", ["test_CorrectByHand", "test_SaveAndOpen", "test_TriangulateAndRegister"])
+def test_parts_of_the_landmarks_test_that_need_no_network_pass(landmark_module: Any, name: str) -> None:
+    result = ran_of_landmarks(name)
+    assert passed(result), [*result.failures, *result.errors, *result.skipped]
+
+
+@pytest.mark.slow
+def test_the_part_of_the_landmarks_test_that_trains_passes(
+    landmark_module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmark_module.SkullLandmarkDetectionTest, "TRAINING_SECONDS", 3)
+    result = ran_of_landmarks("test_TrainAndDetect")
+    assert passed(result), [*result.failures, *result.errors, *result.skipped]
+
+
+@pytest.mark.slow
+def test_the_part_of_the_landmarks_test_that_carries_over_passes(
+    landmark_module: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLUOROREG_DATA", str(tmp_path))
+    result = ran_of_landmarks("test_CarryOver")
+    assert passed(result), [*result.failures, *result.errors, *result.skipped]
+
+
+def test_wrong_landmarks_fail_the_landmarks_test(landmark_module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = landmark_module.SkullLandmarkDetectionTest
+    true = case.truePixels
+    # Down by as much in both views, which is no contradiction.
+    monkeypatch.setattr(case, "truePixels", lambda self, camera: np.add(true(self, camera), [0.0, 1.5]))
+    result = ran_of_landmarks("test_TriangulateAndRegister")
+    ((_test, trace),) = result.failures
+    assert "triangulated" in trace
+
+
+def test_reload_and_test_of_landmarks_runs_all_parts_and_tells_what_it_skips(
+    landmark_module: Any, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import slicer
+
+    case = landmark_module.SkullLandmarkDetectionTest
+    assert {name for name in dir(case) if name.startswith("test_")} == LANDMARK_PARTS
+    shown: list[str] = []
+    monkeypatch.setattr(case, "delayDisplay", lambda self, message: shown.append(message))
+    stand_in.packages.outcome = "declined"
+    slicer.selfTests["SkullLandmarkDetection"]()
+    assert len(shown) == 6 and all("press Install" in line for line in shown[:-1])
+    assert shown[-1] == "SkullLandmarkDetection works"

@@ -1,4 +1,4 @@
-"""What the module takes from Slicer, Qt and CTK exists in a running Slicer; its imports; what it says of itself."""
+"""What the modules take from Slicer, Qt and CTK exists in a running Slicer; imports; what they say of themselves."""
 
 from __future__ import annotations
 
@@ -21,12 +21,24 @@ ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "DiffRegistration"
 MODULE_FILE = MODULE / "DiffRegistration.py"
 LIB = MODULE / "DiffRegistrationLib"
-FILES = [MODULE_FILE, *sorted((LIB / "panel").glob("*.py")), *sorted((LIB / "mrml").glob("*.py"))]
+LANDMARKS = ROOT / "LandmarkDetection"
+LANDMARKS_FILE = LANDMARKS / "SkullLandmarkDetection.py"
+LANDMARKS_LIB = LANDMARKS / "LandmarkDetectionLib"
+MODULE_FILES = (MODULE_FILE, LANDMARKS_FILE)
+FILES = [
+    *MODULE_FILES,
+    *(
+        path
+        for lib in (LIB, LANDMARKS_LIB)
+        for part in ("panel", "mrml")
+        for path in sorted((lib / part).glob("*.py"))
+    ),
+]
 OF_SLICER = {"slicer", "qt", "ctk", "vtk", "SampleData", "PyTorchUtils"}
 # Recorded in a running Slicer; a test of the stand-in compares it with the whole recording.
 RECORDED = json.loads((ROOT / "Testing" / "gui" / "slicer_stand_in" / "names.json").read_text(encoding="utf-8"))
 
-files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+files = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 
 
 def tree_of(path: Path) -> ast.Module:
@@ -43,17 +55,25 @@ def members(kind: str) -> set[str]:
     raise KeyError(f"{kind} was not recorded")
 
 
-def widgets() -> dict[str, str]:
-    """Class of every widget of the Designer files by its name."""
+def widgets(*designed: Path) -> dict[str, str]:
+    """Class of every widget of some Designer files by its name."""
     found: dict[str, str] = {}
-    for path in sorted((MODULE / "Resources" / "UI").glob("*.ui")):
+    for path in designed:
         for widget in ElementTree.parse(path).iter("widget"):
             name, kind = widget.attrib["name"], widget.attrib["class"]
             assert found.setdefault(name, kind) == kind, f"{name} is of two classes"
     return found
 
 
-WIDGETS = widgets()
+# The window of landmarks shows two sections of the other module's.
+_SHARED = [MODULE / "Resources" / "UI" / f"{name}.ui" for name in ("Status", "Packages")]
+WIDGETS = widgets(*sorted((MODULE / "Resources" / "UI").glob("*.ui")))
+WIDGETS_OF_LANDMARKS = widgets(*sorted((LANDMARKS / "Resources" / "UI").glob("*.ui")), *_SHARED)
+
+
+def widgets_of(path: Path) -> dict[str, str]:
+    """The widgets that a file's window has."""
+    return WIDGETS_OF_LANDMARKS if LANDMARKS in path.parents else WIDGETS
 
 
 def of_widgets(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
@@ -62,7 +82,7 @@ def of_widgets(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
             holder = node.value.value
             called = holder.id if isinstance(holder, ast.Name) else getattr(holder, "attr", "")
-            if called in ("ui", "_ui", "packagesUI"):
+            if called in ("ui", "_ui", "packagesUI", "packages"):
                 yield node.value.attr, node.attr, node.lineno
 
 
@@ -80,8 +100,9 @@ def chains(tree: ast.Module) -> Iterator[tuple[list[str], int]]:
                 yield [at.id, *reversed(parts)], node.lineno
 
 
-def test_file_scope_imports_only_what_slicer_or_python_brings() -> None:
-    for node in tree_of(MODULE_FILE).body:
+@pytest.mark.parametrize("path", MODULE_FILES, ids=lambda path: path.stem)
+def test_file_scope_imports_only_what_slicer_or_python_brings(path: Path) -> None:
+    for node in tree_of(path).body:
         assert isinstance(node, (ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.Expr)), (
             f"code at line {node.lineno}"
         )
@@ -94,9 +115,10 @@ def test_file_scope_imports_only_what_slicer_or_python_brings() -> None:
 
 @files
 def test_every_widget_and_what_is_asked_of_it_exists(path: Path) -> None:
+    known = widgets_of(path)
     for widget, attribute, line in of_widgets(tree_of(path)):
-        assert widget in WIDGETS, f"line {line}: no Designer file has a {widget}"
-        assert attribute in members(WIDGETS[widget]), f"line {line}: a {WIDGETS[widget]} has no {attribute}"
+        assert widget in known, f"line {line}: no Designer file has a {widget}"
+        assert attribute in members(known[widget]), f"line {line}: a {known[widget]} has no {attribute}"
 
 
 @files
@@ -109,9 +131,11 @@ def test_every_signal_that_is_connected_exists(path: Path) -> None:
             f"line {node.lineno}: signals are connected by their C++ signature"
         )
         sender = node.func.value
-        if isinstance(sender, ast.Attribute) and sender.attr in WIDGETS:
+        if isinstance(sender, ast.Attribute) and sender.attr in widgets_of(path):
             name = str(signature.value).split("(")[0]
-            assert name in members(WIDGETS[sender.attr]), f"line {node.lineno}: {sender.attr} has no signal {name}"
+            assert name in members(widgets_of(path)[sender.attr]), (
+                f"line {node.lineno}: {sender.attr} has no signal {name}"
+            )
 
 
 @files
@@ -163,7 +187,7 @@ def test_every_class_and_method_of_nodes_and_vtk_exists(path: Path) -> None:
             assert known, f"line {node.lineno}: {node.value}"
         elif isinstance(node, ast.Attribute) and re.match(r"[A-Z][a-z]+[A-Z]|IsA$", node.attr):
             holder = ast.unparse(node.value)
-            if holder in ("qt", "ctk", "SampleData") or holder.startswith(("slicer", "qt.", "self.packagesUI")):
+            if holder in ("qt", "ctk", "SampleData") or holder.startswith(("slicer", "qt.", "self.packages")):
                 continue
             assert node.attr in every_method(slicer, vtk), f"line {node.lineno}: {node.attr}"
 
@@ -175,9 +199,9 @@ def every_method(slicer: ModuleType, vtk: ModuleType) -> frozenset[str]:
     return frozenset({*dir(vtk), *(name for kind in kinds for name in dir(kind))})
 
 
-def offered(section: str, constant: str) -> list[str]:
+def offered(section: str, constant: str, lib: Path = LIB) -> list[str]:
     """The engine's names in a table of choices of a section's file."""
-    tree = tree_of(LIB / "panel" / f"{section}.py")
+    tree = tree_of(lib / "panel" / f"{section}.py")
     (table,) = [
         node.value
         for node in tree.body
@@ -198,7 +222,30 @@ def test_what_the_window_offers_is_what_the_engine_knows() -> None:
     assert modes is not None and sorted(offered("register", "_OVERLAYS")) == sorted(ast.literal_eval(modes[1]))
 
 
-def test_the_description_names_the_three_papers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_window_of_landmarks_offers_is_what_the_engine_knows() -> None:
+    """Views, methods and devices of trainings."""
+    views = {path.stem for path in (LANDMARKS_LIB / "population" / "presets").glob("*.toml")}
+    assert sorted(offered("landmark_training", "_VIEWS", LANDMARKS_LIB)) == sorted(views)
+    translators = tree_of(LANDMARKS_LIB / "style" / "translators.py")
+    (methods,) = [
+        [ast.literal_eval(key) for key in node.value.keys if key is not None]
+        for node in translators.body
+        if isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == "METHODS"
+        and isinstance(node.value, ast.Dict)
+    ]
+    assert sorted(offered("landmark_training", "_METHODS", LANDMARKS_LIB)) == sorted(methods)
+    assert offered("landmark_training", "_DEVICES", LANDMARKS_LIB) == ["auto", "cpu", "cuda", "mps"]
+
+
+def test_designer_files_of_both_modules_have_names_of_their_own() -> None:
+    """They are installed into one folder."""
+    first, second = ({path.name for path in (one / "Resources" / "UI").glob("*.ui")} for one in (MODULE, LANDMARKS))
+    assert first and second and not first & second
+
+
+@pytest.mark.parametrize("path", MODULE_FILES, ids=lambda path: path.stem)
+def test_the_description_names_the_three_papers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loaded as plain Python: the description asks nothing of the window."""
     base = type("Base", (), {"__init__": lambda self, parent: setattr(self, "parent", parent)})
     names = [f"ScriptedLoadableModule{kind}" for kind in ("", "Widget", "Logic", "Test")]
@@ -214,13 +261,13 @@ def test_the_description_names_the_three_papers(monkeypatch: pytest.MonkeyPatch)
         module = ModuleType(name)
         module.__dict__.update(content)
         monkeypatch.setitem(sys.modules, name, module)
-    spec = importlib.util.spec_from_file_location("DiffRegistration", MODULE_FILE)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(loaded)
     parent = SimpleNamespace()
-    loaded.DiffRegistration(parent)
-    assert parent.title == "DiffRegistration" and parent.categories == ["Registration"]
+    getattr(loaded, path.stem)(parent)
+    assert parent.title.replace(" ", "") == path.stem and parent.categories == ["Registration"]
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     for paper in ("2312.06358", "2108.06466", "10.1002/mp.17349"):
         assert paper in parent.acknowledgementText and paper in citation

@@ -14,11 +14,11 @@ from jaxtyping import Float
 from ..mrml.drr_node import drr_of, show_drr, show_overlay, take_drr_away
 from ..mrml.views import views_in_scene
 from ..mrml.xray_geometry import geometry_or_fault
-from ..mrml.xray_layouts import layout_for, view_name
 from ..mrml.xray_views import show_in_view
 from ..xray.errors import InputError
 from .pose_watch import PoseWatch
 from .session import Session, single_shot
+from .xray_layout import XrayLayout
 
 # Longest side of a DRR that follows a hand: more is not seen while it moves, and takes longer.
 _FOLLOWING_SIZE = 256
@@ -37,15 +37,14 @@ class Overlays:
         self._mode, self._opacity = "colours", 0.5
         # Whether X-ray and DRR are shown in turn, and which of them now.
         self._flickering = self._flickered = False
-        # The views that the layout was made for, and what lay over those of the registration that runs before it.
-        self._laid_out: list[str] = []
+        self._layout = XrayLayout(self._show_in_view)
+        # What lay over the views of the registration that runs before it.
         self._before: list[tuple[Any, np.ndarray | None]] = []
         # The DRRs in full, drawn piece by piece.
         self._pieces: Iterator[None] = iter(())
         self._again = single_shot(_AGAIN_MS, self.follow)
         self._at_rest = single_shot(_AT_REST_MS, self._begin_in_full)
         self._next_piece = single_shot(0, self._draw_piece)
-        self._fit_again = single_shot(0, lambda: self._show_in_views(fit=True))
         self._flicker = qt.QTimer()
         self._flicker.setInterval(_FLICKER_MS)
         self._flicker.connect("timeout()", self._on_flicker)
@@ -59,7 +58,7 @@ class Overlays:
     def set_opacity(self, opacity: float) -> None:
         """Of the DRR over the X-ray in the mode “fade”, 0 … 1."""
         self._opacity = opacity
-        self._show_in_views()
+        self._layout.refresh()
 
     def set_flicker(self, flickering: bool) -> None:
         """Show the X-ray alone, then the DRR alone, in turn; or as the mode has them."""
@@ -68,31 +67,22 @@ class Overlays:
             self._flicker.start()
         else:
             self._flicker.stop()
-        self._show_in_views()
+        self._layout.refresh()
 
     def show_views(self, fit: bool = True, plot: bool = False) -> None:
         """The layout of all X-rays beside a 3D view; without `fit` the views are only fitted where it is a new one.
 
         With `plot` there is a plot view below the 3D view.
         """
-        manager = slicer.app.layoutManager()
-        views = views_in_scene()
-        self._laid_out = [view.GetID() for view in views]
-        if manager is None or not views:
-            return
-        number = layout_for(manager.layoutLogic().GetLayoutNode(), len(views), plot)
-        new = manager.layout != number
-        manager.setLayout(number)
-        self._show_in_views(fit=fit or new)
-        if new:
-            self._show_in_3d(manager, len(views))
-            # Views that were just made have their size a moment later.
-            self._fit_again.start()
+        self._layout.show(fit, plot)
 
     def show_new_views(self) -> None:
         """The layout, if X-rays came or went since it was made."""
-        if [view.GetID() for view in views_in_scene()] != self._laid_out:
-            self.show_views()
+        self._layout.show_new()
+
+    def show_again(self) -> None:
+        """What lies over the X-rays, which another module may have taken off."""
+        self._layout.refresh()
 
     def begin_frames(self, views: list[Any]) -> None:
         """A registration of these views, or a tracking, begins, whose DRRs come by `show_frame`."""
@@ -135,7 +125,7 @@ class Overlays:
             if self._mode != "fade" and drr_of(view) is not None:
                 with self._told():
                     show_overlay(view, self._mode)
-        self._show_in_views()
+        self._layout.refresh()
 
     def follow(self) -> None:
         """Draw the DRRs of where the CT lies: small at once, in full when it came to rest."""
@@ -154,8 +144,8 @@ class Overlays:
         """Before a scene is closed or the window goes."""
         self.stop()
         self._watch.stop()
-        self._fit_again.stop()
-        self._before, self._laid_out = [], []
+        self._layout.close()
+        self._before = []
 
     def _draw(self) -> bool:
         ct, views, logic = self._session.ct, _views_with_geometry(), self._session.logic
@@ -196,34 +186,19 @@ class Overlays:
                 show_drr(view, drr)
                 if self._mode != "fade":
                     show_overlay(view, self._mode)
-            self._show_in_views()
+            self._layout.refresh()
 
     def _on_flicker(self) -> None:
         self._flickered = not self._flickered
-        self._show_in_views()
+        self._layout.refresh()
 
-    def _show_in_views(self, fit: bool = False) -> None:
-        manager = slicer.app.layoutManager()
-        if manager is None:
-            return
+    def _show_in_view(self, slice_logic: Any, view: Any, fit: bool) -> None:
         # A picture of both images replaces the X-ray; only a DRR fades in.
         mode, over = self._mode, self._opacity if self._mode == "fade" else 1.0
         if self._flickering:
             mode, over = "fade", float(self._flickered)
-        for number, view in enumerate(views_in_scene(), start=1):
-            widget = manager.sliceWidget(view_name(number))
-            if widget is not None:
-                with self._told():
-                    show_in_view(widget.sliceLogic(), view, mode, over, fit=fit)
-
-    def _show_in_3d(self, manager: Any, count: int) -> None:
-        """X-rays stand on their detectors in the 3D view, and all of it is in sight."""
-        for number in range(1, count + 1):
-            widget = manager.sliceWidget(view_name(number))
-            if widget is not None:
-                widget.mrmlSliceNode().SetSliceVisible(True)
-        if manager.threeDViewCount:
-            manager.threeDWidget(0).threeDView().resetCamera()
+        with self._told():
+            show_in_view(slice_logic, view, mode, over, fit=fit)
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ _OF_SLICER = ("numpy", "SimpleITK", "pydicom")
 _REMEDY = _("Connect to a network, or install them by hand in Slicer's Python console, then try again.")
 
 
-def ensure_packages(requirements: Path, network: bool, interactive: bool) -> None:
+def ensure_packages(requirements: Path, network: bool, interactive: bool, requester: str = "DiffRegistration") -> None:
     """Install what is missing of `requirements`, and PyTorch if a `network` is wanted; ask first when `interactive`.
 
     InputError, which says what to do, where the user declines or the installation fails.
@@ -31,7 +31,7 @@ def ensure_packages(requirements: Path, network: bool, interactive: bool) -> Non
         try:
             with TemporaryDirectory(prefix="fluororeg-") as folder:
                 constraints = _as_they_are(Path(folder))
-                pip_ensure(wanted, constraints=constraints, prompt_install=interactive, requester="DiffRegistration")
+                pip_ensure(wanted, constraints=constraints, prompt_install=interactive, requester=requester)
         except Exception as error:  # pip's and Slicer's own kinds differ between versions
             raise InputError(_("Python packages"), _not_installed(error), _REMEDY) from error
     if network and importlib.util.find_spec("torch") is None:

@@ -30,18 +30,23 @@ class RegistrationParameters:
     begun: bool = False
 
 
-_newest: list[RegistrationParameters] = []
+_newest: dict[type, Any] = {}
 
 
-def parameters_of(node: Any) -> RegistrationParameters:
-    """The state that a parameter node keeps: one object a node.
+def wrapped_once(wrapper: Any, node: Any) -> Any:
+    """The state that a parameter node keeps, as a `wrapper`: one object a node.
 
     It observes the node for as long as that lives. Were it thrown away before, Python could clear it away in the midst
     of being told of a change.
     """
-    if not _newest or _newest[0].parameterNode is not node:  # type: ignore[attr-defined]
-        _newest[:] = [RegistrationParameters(node)]  # type: ignore[call-arg]
-    return _newest[0]
+    if wrapper not in _newest or _newest[wrapper].parameterNode is not node:
+        _newest[wrapper] = wrapper(node)
+    return _newest[wrapper]
+
+
+def parameters_of(node: Any) -> RegistrationParameters:
+    """The state of the window that a parameter node keeps."""
+    return wrapped_once(RegistrationParameters, node)
 
 
 def begin_as_before(parameters: RegistrationParameters) -> None:

@@ -1,20 +1,16 @@
-"""What all sections of the window share: the logic, the parameters, the message line, and one job at a time."""
+"""What all sections of a window share: the logic, the parameters, the message line, and one job at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import qt
 from slicer.i18n import tr as _
 
 from ..xray.errors import UNUSABLE, InputError, as_input_error
-from .words import engine_in_words, without_options
-
-if TYPE_CHECKING:
-    from ..mrml.registration_logic import RegistrationLogic
-    from .parameters import RegistrationParameters
+from .words import EngineWords, engine_in_words, without_options
 
 _COLOURS = {"error": "#b3261e", "note": "#1b5e20"}
 # Apart from what the widgets keep by themselves: keys of Windows do not tell small letters from large ones.
@@ -22,11 +18,24 @@ _REMEMBERED = "FluoroRegistration/Last/{name}"
 
 
 class Session:
-    """`changed()` asks every section to look anew; messages of refusals stay until the next action."""
+    """`changed()` asks every section to look anew; messages of refusals stay until the next action.
 
-    def __init__(self, logic: RegistrationLogic, ui: Any, install: Callable[[bool], None]) -> None:
+    `logic` is a `mrml.registration_logic.RegistrationLogic`, or another module's that has its `cancel` and `poll`;
+    `parameters` are the module's, None while there is no scene, and have a `ct`.
+    """
+
+    # What the window says of the device.
+    WORDS = EngineWords(
+        without_torch=_(
+            "Registration runs on the CPU. PyTorch, which networks need, is installed when you press Train."
+        ),
+        on_gpu=_("Registration runs on the CPU, training on the GPU where there is one"),
+        on_cpu=_("Registration and training run on the CPU"),
+    )
+
+    def __init__(self, logic: Any, ui: Any, install: Callable[[bool], None]) -> None:
         self.logic = logic
-        self.parameters: RegistrationParameters | None = None
+        self.parameters: Any = None
         self.sections: list[Any] = []
         # Which job runs, by the name of its section, or None.
         self.working: str | None = None
@@ -103,7 +112,7 @@ class Session:
 
     def show_status(self) -> None:
         """Show what the engine runs on."""
-        self._ui.statusLabel.text = engine_in_words()
+        self._ui.statusLabel.text = engine_in_words(self.WORDS)
 
 
 def show_text(label: Any, text: str) -> None:

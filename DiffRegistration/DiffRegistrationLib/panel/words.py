@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from html import escape
 from importlib import metadata
 from pathlib import Path
@@ -55,22 +56,30 @@ def minutes_and_seconds(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
 
 
-def engine_in_words() -> str:
-    """What training will run on, told without importing torch, which takes seconds."""
+@dataclass(frozen=True)
+class EngineWords:
+    """What a window says of the device: without PyTorch, on a GPU, on the CPU. The latter two end without a stop."""
+
+    without_torch: str
+    on_gpu: str
+    on_cpu: str
+
+
+def engine_in_words(words: EngineWords) -> str:
+    """What networks will run on, told without importing torch, which takes seconds."""
     found = importlib.util.find_spec("torch")
     if found is None or found.origin is None:
-        return _("Registration runs on the CPU. PyTorch, which networks need, is installed when you press Train.")
+        return words.without_torch
     version = Path(found.origin).with_name("version.py")
     text = version.read_text(encoding="utf-8") if version.is_file() else ""
     on_cuda = re.search(r"^cuda[^=]*=\s*['\"]([\d.]+)['\"]", text, re.MULTILINE)
     build = f"PyTorch {metadata.version('torch')}"
     if on_cuda:
-        return _(
-            "Registration runs on the CPU, training on the GPU where there is one ({build}, CUDA {cuda})."
-        ).format(build=build, cuda=on_cuda[1])
+        return f"{words.on_gpu} ({build}, CUDA {on_cuda[1]})."
     if shutil.which("nvidia-smi"):
-        return _(
-            "Registration and training run on the CPU. This machine seems to have a GPU, but {build} is a build "
-            "without CUDA: to use it, install another build by the module PyTorch Utils."
-        ).format(build=build)
-    return _("Registration and training run on the CPU ({build}).").format(build=build)
+        unused = _(
+            "This machine seems to have a GPU, but {build} is a build without CUDA: to use it, install another build "
+            "by the module PyTorch Utils."
+        )
+        return f"{words.on_cpu}. {unused.format(build=build)}"
+    return f"{words.on_cpu} ({build})."

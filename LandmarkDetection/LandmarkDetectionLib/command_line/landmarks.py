@@ -128,7 +128,8 @@ def train(
     size: Annotated[int, typer.Option("--size", min=64, max=512, help="Pixels along an image's side.")] = 96,
     batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Images a step.")] = 32,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Clean DRRs alone, for X-rays translated to that look (style train).")
+        bool,
+        typer.Option("--plain", help="Clean DRRs, shutters apart: for X-rays translated to that look (style train)."),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same images.")] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",

@@ -76,7 +76,8 @@ class Exposure:
 class TrainingViews:
     """X-rays of `heads` from `ranges`, in looks of the simulator's training ranges.
 
-    Whole images have `sizes[0]`² pixels, close-ups `sizes[1]`². `plain` ones are as they are rendered, in no look.
+    Whole images have `sizes[0]`² pixels, close-ups `sizes[1]`². `plain` ones are as they are rendered, in no look,
+    behind the same shutters.
     """
 
     def __init__(
@@ -167,10 +168,9 @@ class TrainingViews:
         wide = torch.from_numpy(np.stack([view.integrals for view in exposure.views]).astype(np.float32))
         integrals, there = cut(wide.to(self._device), turns, fields, self._sizes[number])
         back = np.stack([self._to_detector(aim, field) for aim, field in zip(aims, exposure.fields, strict=True)])
+        attenuation, mask = self._looks[number].apply(integrals, exposure.looks, np.swapaxes(back, 1, 2))
         if self._plain:
-            attenuation, mask = integrals, torch.ones_like(there)
-        else:
-            attenuation, mask = self._looks[number].apply(integrals, exposure.looks, np.swapaxes(back, 1, 2))
+            attenuation = integrals
         labels = [labels_of(*one) for one in zip(exposure.views, turns, fields, strict=True)]
         on_detector = [
             labels_of(*one).places for one in zip(exposure.views, exposure.turns, exposure.fields, strict=True)
@@ -178,7 +178,7 @@ class TrainingViews:
         known = torch.from_numpy(np.stack([one.known for one in labels]))
         places = torch.from_numpy(np.stack([one.places for one in labels])).float()
         places = torch.where(known[..., None], places, 0)
-        in_field = self._looks[number].is_open(exposure.looks, np.stack(on_detector)[..., :2]) | self._plain
+        in_field = self._looks[number].is_open(exposure.looks, np.stack(on_detector)[..., :2])
         in_image = (places[..., :2].abs() < 1).all(dim=-1)
         return LandmarkBatch(
             attenuation,
