@@ -80,13 +80,19 @@ def _real(measured: Measure) -> dict[str, Any] | None:
 
 def _write_picture(before: list[Path], after: list[Path]) -> None:
     """X-rays above, what the translation makes of them below."""
-    rows = [[_tile(read_line_integrals(file)[0].attenuation) for file in before], [_tile(_pixels(f)) for f in after]]
+    rows = [[_tile(_line_integrals(file)) for file in before], [_tile(_pixels(file)) for file in after]]
     step = _TILE + _GAP
     sheet = Image.new("L", (len(before) * step - _GAP, 2 * step - _GAP), 255)
     for row, tiles in enumerate(rows):
         for column, tile in enumerate(tiles):
             sheet.paste(tile, (column * step, row * step))
     sheet.save(_PICTURE, quality=88)
+
+
+def _line_integrals(file: Path) -> np.ndarray:
+    """What is usable of an X-ray, on its darkest tone."""
+    xray = read_line_integrals(file)[0]
+    return np.where(xray.mask, xray.attenuation, xray.attenuation[xray.mask].min())
 
 
 def _pixels(file: Path) -> np.ndarray:

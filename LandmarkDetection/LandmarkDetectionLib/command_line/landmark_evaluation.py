@@ -140,9 +140,9 @@ def evaluate_motion(
     if as_json:
         print_json(content)
     for name, activity in content["activities"].items():
-        for part, words in (("mostly_visible", "60 % of the skull in view and more"), ("end_of_range", "less")):
+        for frames, words in (("mostly_visible", "60 % of the skull in view and more"), ("end_of_range", "less")):
             for way in WAYS:
-                one = activity[part][way]
+                one = activity[frames][way]
                 if one["frames"] > one["without"]:
                     text = f"{one['mean_deg']:.2f}°, {one['mean_mm']:.2f} mm on average ({one['frames']} frame pairs)"
                     say(text, label=f"{name}, {words}, {way}:", style="bold")

@@ -122,7 +122,10 @@ def train(
         Path | None, typer.Option("--landmarks", help="Landmarks of one CT (.mrk.json), if not beside it.")
     ] = None,
     views: Annotated[
-        str, typer.Option("--views", help="fluoroscopy, around-front, frontal, lateral, any-view, or a .toml file.")
+        str,
+        typer.Option(
+            "--views", help="fluoroscopy, around-front, dual-fluoroscopy, frontal, lateral, any-view, or a .toml file."
+        ),
     ] = "fluoroscopy",
     minutes: Annotated[float, typer.Option("--minutes", help="How long to train.")] = 10.0,
     size: Annotated[int, typer.Option("--size", min=64, max=512, help="Pixels along an image's side.")] = 96,
@@ -258,7 +261,10 @@ def data_set(
     ] = None,
     count: Annotated[int, typer.Option("--count", min=1, help="Images.")] = 10240,
     views: Annotated[
-        str, typer.Option("--views", help="fluoroscopy, around-front, frontal, lateral, any-view, or a .toml file.")
+        str,
+        typer.Option(
+            "--views", help="fluoroscopy, around-front, dual-fluoroscopy, frontal, lateral, any-view, or a .toml file."
+        ),
     ] = "fluoroscopy",
     size: Annotated[int, typer.Option("--size", min=32, max=1024, help="Pixels along an image's side.")] = 96,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same images.")] = 0,

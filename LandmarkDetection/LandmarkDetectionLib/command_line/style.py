@@ -41,7 +41,10 @@ def train(
         list[Path] | None, typer.Option("--ct", help="CT whose DRRs show the look; repeat. None: the template heads.")
     ] = None,
     views: Annotated[
-        str, typer.Option("--views", help="fluoroscopy, around-front, frontal, lateral, any-view, or a .toml file.")
+        str,
+        typer.Option(
+            "--views", help="fluoroscopy, around-front, dual-fluoroscopy, frontal, lateral, any-view, or a .toml file."
+        ),
     ] = "fluoroscopy",
     minutes: Annotated[float, typer.Option("--minutes", help="How long to train.")] = 20.0,
     size: Annotated[int, typer.Option("--size", help="Pixels along an image's side.")] = 128,

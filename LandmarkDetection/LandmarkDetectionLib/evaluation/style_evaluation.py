@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from DiffRegistrationLib.training.training_volumes import continued
 from DiffRegistrationLib.xray.files.atomic import atomic_write
 from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
@@ -27,6 +28,7 @@ from .simulated_cases import LandmarkCase, simulated_case
 # X-rays that are judged on are none that a look was learnt from.
 _LEARNT, _JUDGED = 55_001, 55_002
 _SEED, _TONES_SIZE, _TONES_STOCK = 7, 128, 96
+_BINNING = 2
 _WHITE = 65535
 
 Preparation = Callable[[Radiograph], Radiograph]
@@ -59,7 +61,8 @@ def evaluated_style(
     Networks are of this head. Beside the errors stand those on clean DRRs of the same views behind the same shutters,
     and how far translations move structures (px at 128 along an X-ray's shorter side).
     """
-    projector = Projector(head.ct)
+    # As in the X-rays and in what networks learn from, the body goes on where the CT ends.
+    projector = Projector(continued(head.ct.binned(_BINNING)))
     ways: dict[str, Preparation] = {
         "untranslated": lambda xray: xray,
         "matched tones": _matched(head, ranges),

@@ -21,6 +21,7 @@ _HEADS = ((_PATIENT, _("This patient (the CT above)")), (_POPULATION, _("Heads i
 _VIEWS = (
     ("fluoroscopy", _("Head as C-arms see it, tube below")),
     ("around-front", _("Head from the front to both sides")),
+    ("dual-fluoroscopy", _("Head that moves before two fluoroscopes")),
     ("frontal", _("Head from the front")),
     ("lateral", _("Head from either side")),
     ("any-view", _("Head from all around")),
