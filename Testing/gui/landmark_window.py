@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 from window_patient import MODULE as REGISTRATION
-from window_patient import idle, is_refusal, message, pump, pump_until, scene_in_words
+from window_patient import idle, is_refusal, message, pump, pump_until, scene_in_words, worker_processes
 
 if TYPE_CHECKING:
     from slicer_stand_in.installation import StandIn
@@ -76,7 +75,7 @@ def refused(panel: Any, *words: str) -> Iterator[None]:
 
 def worker_is_gone() -> bool:
     """Whether no process of ours computes any more."""
-    return all(child.status() == psutil.STATUS_ZOMBIE for child in psutil.Process().children())
+    return not worker_processes()
 
 
 def usable(panel: Any) -> None:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from landmark_study_scene import small_head, study_of, with_landmarks
 from landmark_window import MODULE, REGISTRATION, choose_ct, refused, usable, worker_is_gone
 from LandmarkDetectionLib.atlas.landmark_files import write_landmarks
-from window_patient import add_ct, add_xray, choose, idle, is_refusal, message, pump, pump_until
+from window_patient import add_ct, add_xray, choose, idle, is_refusal, message, pump, pump_until, worker_processes
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml]
 
@@ -77,13 +77,12 @@ def test_a_ct_that_is_none(landmark_panel: Any) -> None:
 
 
 def test_the_ct_is_deleted_while_landmarks_are_carried_to_it(landmark_panel: Any) -> None:
-    import psutil
     import slicer
 
     ct = choose_ct(landmark_panel, add_ct())
     add_ct("Another CT")
     landmark_panel.ct_landmarks.ui.transferButton.click()
-    pump_until(lambda: bool(psutil.Process().children()))
+    pump_until(lambda: bool(worker_processes()))
     slicer.mrmlScene.RemoveNode(ct)
     pump(0.05)
     assert idle(landmark_panel) and is_refusal(landmark_panel) and "was deleted while" in message(landmark_panel)
@@ -92,14 +91,13 @@ def test_the_ct_is_deleted_while_landmarks_are_carried_to_it(landmark_panel: Any
 
 
 def test_the_ct_is_deleted_while_it_is_trained_on(landmark_panel: Any, tmp_path: Path) -> None:
-    import psutil
     import slicer
 
     ct = choose_ct(landmark_panel, with_landmarks(add_ct()))
     ui = landmark_panel.training.ui
     ui.trainedPath.currentPath = str(tmp_path / "patient.pt")
     ui.trainButton.click()
-    pump_until(lambda: bool(psutil.Process().children()))
+    pump_until(lambda: bool(worker_processes()))
     slicer.mrmlScene.RemoveNode(ct)
     pump(0.05)
     assert idle(landmark_panel) and "ended the training" in message(landmark_panel)

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 pytest.importorskip("PySide6")
@@ -16,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
 from landmark_study_scene import with_landmarks
 from landmark_window import choose_ct, usable, worker_is_gone
-from window_patient import add_ct, choose, idle, message, pump, pump_until
+from window_patient import add_ct, choose, idle, message, pump, pump_until, worker_processes
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml]
 
@@ -58,12 +57,12 @@ def test_a_training_is_stopped_and_kept_cancelled_and_ended_with_the_scene(
     assert "Stopped early." in ui.trainState.text and (tmp_path / "patient.pt").is_file()
     ui.trainedPath.currentPath = str(tmp_path / "other.pt")
     ui.trainButton.click()
-    pump_until(lambda: bool(psutil.Process().children()))
+    pump_until(lambda: bool(worker_processes()))
     ui.trainButton.click()
     assert idle(landmark_panel) and ui.trainState.text == "Cancelled; nothing was saved."
     assert worker_is_gone()
     ui.trainButton.click()
-    pump_until(lambda: bool(psutil.Process().children()))
+    pump_until(lambda: bool(worker_processes()))
     slicer.mrmlScene.Clear()
     pump(0.1)
     assert idle(landmark_panel) and worker_is_gone()

@@ -26,6 +26,7 @@ from window_patient import (
     pose_of,
     pump_until,
     start_registering,
+    worker_processes,
     xray_files,
 )
 
@@ -87,7 +88,7 @@ def test_cancelling_a_registration_leaves_the_scene_and_no_process(panel: Any) -
     ct, _xrays = patient(panel, 180.0, 90.0)
     before = slicer.mrmlScene.GetNumberOfNodes()
     start_registering(panel)
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     tree = [worker, *worker.children(recursive=True)]
     began = time.perf_counter()
     panel.register.ui.registerButton.click()
@@ -139,14 +140,14 @@ def test_closing_the_scene_while_it_trains_ends_the_worker(panel: Any, tmp_path:
     patient(panel, 180.0)
     panel.train.ui.networkPath.currentPath = str(tmp_path / "head.pt")
     panel.train.ui.trainButton.click()
-    pump_until(lambda: bool(psutil.Process().children()))
-    (cancelled,) = psutil.Process().children()
+    pump_until(lambda: bool(worker_processes()))
+    (cancelled,) = worker_processes()
     panel.train.ui.trainButton.click()
     assert idle(panel) and not cancelled.is_running()
     assert panel.train.ui.trainState.text == "Cancelled; no network was saved."
     panel.train.ui.trainButton.click()
-    pump_until(lambda: bool(psutil.Process().children()))
-    (worker,) = psutil.Process().children()
+    pump_until(lambda: bool(worker_processes()))
+    (worker,) = worker_processes()
     slicer.mrmlScene.Clear()
     assert idle(panel) and not worker.is_running()
     pump_until(lambda: panel.session.parameters is not None, 5)

@@ -39,6 +39,7 @@ from window_patient import (
     seen,
     start_registering,
     usable,
+    worker_processes,
     xray_files,
 )
 
@@ -61,7 +62,7 @@ def put_under(ct: Any, matrix: np.ndarray | None) -> Any:
 
 
 def worker_of(panel: Any) -> psutil.Process:
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     assert worker.pid == panel.session.logic._runner.worker.pid
     return worker
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ pytest.importorskip("slicer")
 
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.phantom import head_phantom
-from window_patient import choose, idle, message, pump, pump_until, start_registering
+from window_patient import choose, idle, message, pump, pump_until, start_registering, worker_processes
 
 pytestmark = [pytest.mark.gui, pytest.mark.mrml, pytest.mark.slow]
 
@@ -179,7 +178,7 @@ def test_cancel_ends_the_worker(panel: Any) -> None:
     add_view_of(ct)
     choose_ct(panel, ct)
     start_registering(panel)
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     tree = [worker, *worker.children(recursive=True)]
     began = time.perf_counter()
     panel.register.ui.registerButton.click()

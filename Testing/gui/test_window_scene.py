@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ from window_patient import (
     scene_in_words,
     start_registering,
     usable,
+    worker_processes,
     xray_files,
 )
 
@@ -90,9 +90,9 @@ def test_reloading_the_module_ends_what_runs_and_begins_anew(window: Any, stand_
     assert reloaded is not window and reloaded.panel.session.ct is ct
     assert reloaded.panel.xrays.ui.xrayTable.rowCount == 1
     start_registering(reloaded.panel)
-    (worker,) = psutil.Process().children()
+    (worker,) = worker_processes()
     reloaded.onReload()
-    assert not worker.is_running() and not psutil.Process().children()
+    assert not worker.is_running() and not worker_processes()
     pump(0.2)
     panel = slicer.util.getModuleWidget("DiffRegistration").panel
     usable(panel)
@@ -134,7 +134,7 @@ def test_scripts_need_no_main_window(stand_in: StandIn, tmp_path: Path) -> None:
     logic.cancel()
     assert not logic.engine.busy
     logic.close()
-    assert not psutil.Process().children()
+    assert not worker_processes()
 
 
 def test_beams_and_views_follow_what_comes_and_goes(panel: Any, stand_in: StandIn, tmp_path: Path) -> None:

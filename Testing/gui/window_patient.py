@@ -13,6 +13,7 @@ import numpy as np
 # The small head of the unit tests.
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 
+from child_processes import worker_processes as worker_processes
 from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation
 from DiffRegistrationLib.xray.files.camera_files import write_camera
 from DiffRegistrationLib.xray.projector import Projector

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 import slicer
 from DiffRegistrationLib.mrml import registration_logic
@@ -43,6 +42,7 @@ from made_up_xrays import transform, volume, world_of_pixel
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
+from child_processes import worker_trees
 from fluororeg_runs import Case, camera, head, intensity, truth, write_case
 
 pytestmark = pytest.mark.mrml
@@ -115,11 +115,6 @@ def until(logic: RegistrationLogic, condition: Callable[[], Any]) -> None:
         assert time.monotonic() < ends
         logic.poll()
         time.sleep(0.01)
-
-
-def workers() -> list[psutil.Process]:
-    """Processes that this one has started and that live."""
-    return [one for one in psutil.Process().children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
 
 
 def folder_of(logic: RegistrationLogic) -> Path:
@@ -364,7 +359,7 @@ def test_cancelling_leaves_the_scene_as_it_was_and_the_next_job_runs(
     logic.register(ct, xrays, start="ap", wait=False, listener=listener)
     until(logic, lambda: {view for view, _drr in frames} == {0, 1})
     assert frames[0][1].shape == (96, 96) and told[0].words
-    (worker,) = workers()
+    (worker,) = worker_trees()
     told.clear()
     began = time.monotonic()
     logic.cancel()
@@ -387,7 +382,7 @@ def test_whoever_waits_is_not_left_waiting(logic: RegistrationLogic) -> None:
     for act, error in ((lambda _progress: logic.cancel(), InputError), (interrupt, KeyboardInterrupt)):
         with pytest.raises(error):
             logic.register(ct, [xray], start="any", listener=Listener(progressed=act))
-        assert not logic.busy and not workers()
+        assert not logic.busy and not worker_trees()
     assert ct.GetParentTransformNode() is None
 
 
@@ -462,7 +457,7 @@ def test_a_ct_stays_on_disk_for_those_that_wait_for_their_turn(logic: Registrati
 
 @pytest.mark.parametrize("way", ["close", "with", "forgotten"])
 def test_nothing_is_left_of_a_logic_that_ends(scene: Any, way: str) -> None:
-    before = {process.pid for process in workers()}
+    before = {process.pid for process in worker_trees()}
     logic: RegistrationLogic | None = RegistrationLogic(WorkerClient(sys.executable))
     assert logic is not None
     ct, xray = head_node(), add_radiograph(seen())
@@ -470,7 +465,7 @@ def test_nothing_is_left_of_a_logic_that_ends(scene: Any, way: str) -> None:
     logic.register(ct, [xray], start="any", wait=False, listener=Listener(progressed=told.append))
     until(logic, lambda: told)
     folder = folder_of(logic)
-    (mine,) = [process for process in workers() if process.pid not in before]
+    (mine,) = [process for process in worker_trees() if process.pid not in before]
     if way == "close":
         logic.close()
         logic.close()

@@ -238,8 +238,8 @@ The head that [moves before two image intensifiers](#a-moving-head-in-simulated-
 {motion["frames"]} frame pairs of each motion, each placed by itself and nothing told: a network of the patient's
 (`--views dual-fluoroscopy`, {MOVING_MINUTES} minutes) finds the landmarks in both views ({seconds:.1f} s a frame
 pair, all three ways together). Means, medians in brackets, and the largest. For comparison: 3.9° and 4.6 mm in
-walking (Zhou et al. 2021: landmarks, triangulated; other people, real X-rays). Accepted by the solver though more than 10 mm off:
-{gross}.""")
+walking (Zhou et al. 2021: landmarks, triangulated; other people, real X-rays). Accepted by the solver though more
+than 10 mm off: {gross}.""")
     return f"""### A moving head in two views, by its landmarks
 
 {told}

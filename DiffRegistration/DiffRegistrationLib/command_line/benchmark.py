@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..pose_network.torch_needed import torch_needed
+from ..xray.errors import InputError
 from .output import JsonOption, console, input_errors_end_the_command, print_json
 
 app = typer.Typer(help="Measure speed, memory and convergence on this machine.", no_args_is_help=True)
@@ -23,12 +24,23 @@ def _show(content: dict[str, Any], as_json: bool) -> None:
 
 
 @app.command("projector")
-def projector(as_json: JsonOption = False) -> None:
-    """DRR and pose gradient beside nanodrr on this machine's CPU."""
-    from ..benchmarks import projector as benchmark
-
+def projector(
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda: where both render.")] = "cpu",
+    as_json: JsonOption = False,
+) -> None:
+    """DRR and pose gradient beside nanodrr on this machine's CPU, or on its GPU."""
     with input_errors_end_the_command(as_json), console.status("Rendering…") as status:
-        content = benchmark.run(status.update)
+        if device == "cpu":
+            from ..benchmarks import projector as benchmark
+
+            content = benchmark.run(status.update)
+        elif device == "cuda":
+            with torch_needed():
+                from ..benchmarks import projector_on_gpu
+
+            content = projector_on_gpu.run(status.update)
+        else:
+            raise InputError(f"device {device!r}", "is not one to measure on", "Use --device cpu or --device cuda.")
     _show(content, as_json)
 
 
