@@ -547,7 +547,9 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
         scene = slicer.mrmlScene
         scene.SetRootDirectory(str(self.folder))
         for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
-            if not node.GetSaveWithScene() or node.IsA("vtkMRMLColorNode"):
+            # Of the colour tables Slicer has its own again.
+            foreign = node.IsA("vtkMRMLColorNode") and node.GetAttribute("FluoroRegistration.Role") is None
+            if not node.GetSaveWithScene() or foreign:
                 continue
             node.AddDefaultStorageNode()
             storage = node.GetStorageNode()

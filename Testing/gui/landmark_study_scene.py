@@ -102,7 +102,7 @@ def run_with(found: Sequence[Sequence[LandmarkDetections | None]], **changes: An
         "found": tuple(tuple(row) for row in found),
         "planar": (False,) * len(found[0]),
         "definitions": skull_landmarks().fingerprint,
-        "model": "a network for tests",
+        "model": "network of the heads of a population, views any-view, 0 steps",
     }
     return LandmarkRun(**(values | changes))
 
@@ -139,7 +139,7 @@ def use_small_template(panel: Any, folder: Path) -> None:
     panel.session.logic._runner.worker._environment = {**os.environ, "PYTHONPATH": str(folder)}
 
 
-def network_file(path: Path, definitions: str | None = None) -> Path:
+def network_file(path: Path, definitions: str | None = None, steps: int = 0) -> Path:
     """A detector that has learnt nothing, in a moment; of other landmark definitions if these are given."""
     import torch
     from DiffRegistrationLib.pose_network.model_file import read_tensors, write_tensors
@@ -152,7 +152,12 @@ def network_file(path: Path, definitions: str | None = None) -> Path:
     form = NetworkForm(64, len(NAMES), 4)
     # About the middle of the image: what is not looked for there leads nowhere.
     networks = LandmarkNetworks((form, form), 0.3 * torch.randn(2, 4, len(NAMES), 3))
-    about = {"ct_fingerprint": None, "views": {"name": "any-view", "field": [0.14, 0.45]}, "seconds": 1.0}
+    about = {
+        "ct_fingerprint": None,
+        "views": {"name": "any-view", "field": [0.14, 0.45]},
+        "seconds": 1.0,
+        "steps": steps,
+    }
     write_detector(path, networks, patient_shape(small_head()), None, about)
     if definitions is not None:
         content = read_tensors(path)

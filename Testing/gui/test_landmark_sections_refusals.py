@@ -345,6 +345,9 @@ def test_results_that_cannot_be_written_are_refused_and_leave_nothing(
     panel.detect.ui.networkPath.currentPath = str(network_file(tmp_path / "other.pt", definitions="0123456789ab"))
     with refused(panel, "other.pt", "other landmark definitions"):
         ui.reportButton.click()
+    panel.detect.ui.networkPath.currentPath = str(network_file(tmp_path / "another.pt", steps=7))
+    with refused(panel, "another.pt", "is not what found these landmarks", "7 steps"):
+        ui.reportButton.click()
     assert tree(folder) == [] and stand_in.opened == []
     panel.detect.ui.networkPath.currentPath = str(network_file(tmp_path / "network.pt"))
     ui.reportButton.click()

@@ -118,8 +118,23 @@ def test_the_table_has_a_row_for_every_landmark(scene: Any) -> None:
     table, frame = own_node(study, TABLE).GetTable(), frame_of(study, 0)
     columns = {table.GetColumnName(n): table.GetColumn(n) for n in range(table.GetNumberOfColumns())}
     assert list(columns) == [
-        *("Landmark", "Abbr.", "Side", "X1 u", "X1 v", "X1 ± mm", "X1 seen", "X1 residual mm"),
-        *("X2 u", "X2 v", "X2 ± mm", "X2 seen", "X2 residual mm", "x", "y", "z", "± mm", "From", "Used"),
+        *("Landmark", "Abbr.", "Side", "X1 u", "X1 v", "X1 ± mm", "X1 seen", "X1 seen %"),
+        *("X1 residual mm", "X1 residual px"),
+        *(
+            "X2 u",
+            "X2 v",
+            "X2 ± mm",
+            "X2 seen",
+            "X2 seen %",
+            "X2 residual mm",
+            "X2 residual px",
+            "x",
+            "y",
+            "z",
+            "± mm",
+            "From",
+            "Used",
+        ),
     ]
     assert table.GetNumberOfRows() == len(NAMES)
     row = NAMES.index("porion left")
@@ -127,6 +142,8 @@ def test_the_table_has_a_row_for_every_landmark(scene: Any) -> None:
     assert (told["Landmark"], told["Side"]) == ("Porion left", "left")
     assert told["X2 u"] == pytest.approx(frame.views[1].pixels[row, 0], abs=0.005)
     assert told["X2 residual mm"] == pytest.approx(frame.points.residual_mm[1, row], abs=0.005)
+    assert told["X2 residual px"] == pytest.approx(frame.points.residual_px[1, row], abs=0.005)
+    assert told["X1 seen %"] == pytest.approx(100 * frame.views[0].visibility[row], abs=0.005)
     assert told["z"] == pytest.approx(frame.points.points[row, 2], abs=0.005)
     assert (told["From"], told["Used"], told["X1 seen"]) == ("triangulated", "X1, X2", "inside")
     alone = next(n for n, how in enumerate(frame.points.how) if how.value == "one view")

@@ -16,6 +16,7 @@ from fluororeg_runs import camera, intensity, run, truth, write_case
 from LandmarkDetectionLib.atlas.head import Head, phantom_head
 from LandmarkDetectionLib.atlas.landmark_files import read_landmarks, write_landmarks
 from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
+from LandmarkDetectionLib.detection.mirror_image import mirrored
 from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_closely
 from LandmarkDetectionLib.detection.refinement import KnownHead, refined
 from LandmarkDetectionLib.detection.registration_start import start_of
@@ -65,6 +66,19 @@ def test_the_camera_in_whose_frame_a_localizer_s_points_are_shows_the_same_at_th
     standing = standing_for(tilted)
     np.testing.assert_allclose(standing.project(points), tilted.project(points), atol=1e-9)
     assert np.linalg.norm(standing.camera_from_world[:3, 3] - tilted.camera_from_world[:3, 3]) > 50
+
+
+@pytest.mark.parametrize("seen_by", [PINHOLE, SLIT], ids=["pinhole", "slit"])
+def test_a_mirrored_x_ray_shows_a_mirrored_patient(seen_by: Camera) -> None:
+    view = blob(seen_by)
+    there = mirrored(view)
+    points = np.array([[30.0, -40.0, 560.0], [-12.0, 9.0, 600.0]])
+    u, v = seen_by.project(points).T
+    expected = np.column_stack([seen_by.size[1] - 1 - u, v])
+    np.testing.assert_allclose(there.camera.project(points * [-1, 1, 1]), expected, atol=1e-9)
+    at = tuple(np.rint(expected[0]).astype(int)[::-1])
+    assert there.attenuation[at] == view.attenuation[at[0], seen_by.size[1] - 1 - at[1]]
+    np.testing.assert_array_equal(mirrored(there).mask, view.mask)
 
 
 def test_the_whole_image_is_looked_at_in_the_middle_of_what_can_be_used() -> None:

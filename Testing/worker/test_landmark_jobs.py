@@ -33,6 +33,7 @@ from LandmarkDetectionLib.worker.job import (
     StyleTrainJob,
     TransferJob,
 )
+from untrained_detector import untrained
 from worker_runs import heard, inputs, job_folder, moved, of, worker, xray
 
 NAMES = skull_landmarks().names
@@ -71,26 +72,6 @@ def landmarks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of the small head that has learnt nothing yet."""
     return untrained(tmp_path_factory.mktemp("model") / "head.pt")
-
-
-def untrained(path: Path, fingerprint: str | None = None) -> Path:
-    import torch
-    from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
-    from LandmarkDetectionLib.network.landmark_network import NetworkForm
-    from LandmarkDetectionLib.network.landmark_networks import LandmarkNetworks
-    from LandmarkDetectionLib.network.model_file import write_detector
-    from LandmarkDetectionLib.shape_prior.landmark_shape import patient_shape
-
-    torch.manual_seed(1)
-    form = NetworkForm(64, COUNT, 4)
-    networks = LandmarkNetworks((form, form), list(0.3 * torch.randn(2, 4, COUNT, 3)))
-    known = phantom_head(4.0)
-    about = {
-        "ct_fingerprint": fingerprint or ct_fingerprint(known.ct),
-        "views": {"name": "frontal", "field": [0.14, 0.45]},
-    }
-    write_detector(path, networks, patient_shape(known), known.landmarks, about)
-    return path
 
 
 def finished(messages: list[Message]) -> dict[str, Any]:

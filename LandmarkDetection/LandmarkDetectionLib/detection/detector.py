@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from DiffRegistrationLib.xray.radiograph import Radiograph
@@ -14,11 +16,14 @@ from ..network.landmark_network import LandmarkNetwork, NetworkAnswer
 from ..network.model_file import TrainedDetector
 from ..shape_prior.shape_fit import FittedPlaces, MeasuredPlaces, fitted_places
 from .landmark_detections import LandmarkDetections
+from .mirror_image import apart_in_mirror_mm, mirrored
 from .network_image import SeenByNetwork, seen_by_network, seen_closely
 from .usable_part import in_usable_part
 
 # What no head is as far from, in standard deviations; and how unsure the network may be of a head at most (mm).
 _LARGEST_MISFIT, _MOST_UNSURE_MM = 2.5, 15.0
+# Of heads the mirror image shows the same to a few mm, of wrists and knees to 15 mm and more.
+_MOST_APART_MM = 10.0
 _FEWEST_VISIBLE = 4
 # Each is aimed by what the one before it found.
 _CLOSE_LOOKS = 3
@@ -27,9 +32,22 @@ _CLOSE_LOOKS = 3
 def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None = None) -> LandmarkDetections:
     """All landmarks of a head in `radiograph`.
 
-    `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. InputError where
-    too little of the X-ray can be used.
+    `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. A network of
+    heads in general, which has learnt mirrored heads as well, must find the same in the mirror image to be sure.
+    InputError where too little of the X-ray can be used.
     """
+    found = _found(trained, radiograph, depth_mm)
+    if trained.is_of_patient or not found.is_sure:
+        return found
+    in_mirror = _found(trained, mirrored(radiograph), depth_mm)
+    apart = apart_in_mirror_mm(found, in_mirror, radiograph.camera.size[1])
+    if apart <= _MOST_APART_MM:
+        return found
+    words = f"in the mirrored image half of the landmarks are found {apart:.0f} mm elsewhere or more, as in no head"
+    return replace(found, is_sure=False, words=words)
+
+
+def _found(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None) -> LandmarkDetections:
     whole = seen_by_network(radiograph, trained.networks.overview.form.size, trained.field)
     first = _answered(trained.networks.overview, whole)
     aim = aim_at(fused(first).places[0].double().numpy(), whole.field)

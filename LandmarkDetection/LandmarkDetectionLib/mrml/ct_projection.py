@@ -117,6 +117,7 @@ def _made(xray: Any) -> Any:
     model.SetSaveWithScene(False)
     model.SetAndObservePolyData(lines(np.empty((0, 3)), [], {COLOUR_ARRAY: np.empty((0, 3), np.uint8)}))
     show_lines(model, in_slices=True, visible=True)
+    model.GetDisplayNode().SetSaveWithScene(False)
     colour_directly(model, COLOUR_ARRAY)
     return model
 

@@ -27,7 +27,7 @@ _SHOWN, _WRITTEN = 2, 4
 
 
 def view_heading(view: int, what: str) -> str:
-    """The column of a view (from 1): its u, v, ± mm, seen or residual mm."""
+    """The column of a view (from 1): its u, v, ± mm, seen, seen %, residual mm or residual px."""
     return f"X{view} {what}"
 
 
@@ -66,7 +66,9 @@ def table_columns(frame: StudyFrame) -> dict[str, Any]:
             view_heading(view.number, "v"): view.pixels[:, 1],
             view_heading(view.number, "± mm"): view.uncertainty_mm,
             view_heading(view.number, "seen"): [seen or _NOWHERE for seen in view.seen],
+            view_heading(view.number, "seen %"): 100 * view.visibility,
             view_heading(view.number, "residual mm"): points.residual_mm[view.number - 1],
+            view_heading(view.number, "residual px"): points.residual_px[view.number - 1],
         }
     columns |= {X: points.points[:, 0], Y: points.points[:, 1], Z: points.points[:, 2]}
     columns[UNCERTAINTY] = points.uncertainty_mm

@@ -51,6 +51,13 @@ class TrainedDetector:
         """Whether it knows one patient's head alone."""
         return self.metadata["ct_fingerprint"] is not None
 
+    @property
+    def words(self) -> str:
+        """What people call it, which tells it from most others; its file's name may hold a patient's."""
+        whose = "one patient's head" if self.is_of_patient else "the heads of a population"
+        views = self.metadata["views"].get("name", "not recorded")
+        return f"network of {whose}, views {views}, {self.metadata.get('steps', 0)} steps"
+
     def check_knows(self, ct: CT, path: object) -> None:
         """InputError where it was trained on another patient's CT; a population's network knows all."""
         trained, given = self.metadata["ct_fingerprint"], ct_fingerprint(ct)

@@ -17,7 +17,7 @@ from slicer.i18n import tr as _
 
 from ..atlas.landmark_files import read_landmarks, write_landmarks
 from ..atlas.landmark_set import LandmarkStatus
-from ..mrml.ct_landmarks import adopt, put_landmarks, reset_landmark
+from ..mrml.ct_landmarks import adopt, put_landmarks, reset_landmark, stay_with_ct
 from ..mrml.ct_projection import CTProjection
 from .ct_landmark_table import CTLandmarkTable
 from .landmark_jump import jump_to
@@ -198,6 +198,9 @@ class CTLandmarksSection:
         """Show the landmarks, and what can be done with them."""
         ct, working = self._session.ct, self._session.working
         carrying = working == _NAME
+        if ct is not None:
+            # Others may have moved it.
+            stay_with_ct(ct)
         if ct is not self._said_of and not carrying:
             self._said_of = ct
             self._say("")

@@ -18,7 +18,7 @@ from ..mrml.study_node import run_of, xrays_of
 from .landmark_session import LandmarkSession
 from .obstacles import Obstacle, no_ct, no_ct_landmarks, no_study, other_work
 
-# As the module DiffRegistration calls its own, so that nothing else moves the CT meanwhile.
+# As the module DiffRegistration calls its own: Session.aligning goes by it.
 _NAME = "register"
 _MODULE = "DiffRegistration"
 

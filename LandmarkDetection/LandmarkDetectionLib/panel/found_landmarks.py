@@ -73,11 +73,18 @@ class FoundLandmarks:
 
     def on_previous(self, _checked: bool = False) -> None:
         """Go to the frame before."""
-        self.ui.frameSlider.setValue(self.ui.frameSlider.value - 1)
+        self._step(-1)
 
     def on_next(self, _checked: bool = False) -> None:
         """Go to the next frame."""
-        self.ui.frameSlider.setValue(self.ui.frameSlider.value + 1)
+        self._step(1)
+
+    def _step(self, by: int) -> None:
+        """Go on from the frame that is shown; from one that was not searched to the first that was."""
+        if self._session.frame() in self._session.frames():
+            self.ui.frameSlider.setValue(self.ui.frameSlider.value + by)
+        else:
+            self.on_slider(0)
 
     def on_table_view(self, _index: int = 0) -> None:
         """The numbers of another X-ray."""
@@ -108,11 +115,24 @@ class FoundLandmarks:
         busy = other_work(self._session.working)
         place, last = self.ui.frameSlider.value, self.ui.frameSlider.maximum
         only = (last == 0, _("There is one frame."))
+        searched = self._session.frame() in self._session.frames()
         enable(self.ui.studyBox, _("What was found at one time, in one or more X-rays."), none)
         enable(self.ui.removeButton, _("Take what was found out of the scene, with all that shows it."), none, busy)
         enable(self.ui.frameSlider, _("The frame that is shown, in the X-rays too."), none, only)
-        enable(self.ui.previousButton, _("The frame before."), none, only, (place == 0, _("This is the first frame.")))
-        enable(self.ui.nextButton, _("The next frame."), none, only, (place == last, _("This is the last frame.")))
+        enable(
+            self.ui.previousButton,
+            _("The frame before."),
+            none,
+            only,
+            (searched and place == 0, _("This is the first frame.")),
+        )
+        enable(
+            self.ui.nextButton,
+            _("The next frame."),
+            none,
+            only,
+            (searched and place == last, _("This is the last frame.")),
+        )
         enable(self.ui.tableViewBox, _("The X-ray whose numbers the table shows."), none)
         enable(self.ui.landmarkTable, _("Choose a row to go to that landmark in all views."), none)
 
@@ -151,6 +171,8 @@ class FoundLandmarks:
 def frame_in_words(study: Any, number: int | None) -> str:
     """Which frame it is, and of each of its X-rays how many landmarks are in the image, and how far that is sure."""
     run = run_of(study)
+    if number not in run.numbers:
+        return _("Frame {number} was not searched.").format(number=number)
     lines = []
     if len(run.numbers) > 1 and number in run.numbers:
         place = run.numbers.index(number) + 1

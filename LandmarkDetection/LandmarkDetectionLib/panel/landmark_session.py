@@ -25,7 +25,7 @@ class LandmarkSession(Session):
     WORDS = EngineWords(
         without_torch=_(
             "Landmarks are carried over on the CPU. PyTorch, which networks need, is installed when you press Train, "
-            "Learn or Detect."
+            "Learn or Find landmarks."
         ),
         on_gpu=_("Landmarks are carried over on the CPU; networks run on the GPU where there is one"),
         on_cpu=_("Landmarks are found and networks trained on the CPU"),

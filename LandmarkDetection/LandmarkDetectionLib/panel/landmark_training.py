@@ -113,7 +113,7 @@ class LandmarkTrainingSection:
     def node_goes(self, node: Any) -> None:
         """Without its CT a training has no use."""
         run = next((one for one in (self.landmarks, self.style) if one.runs), None)
-        if run is not None and node is self._ct:
+        if run is not None and self._is_patient and node is self._ct:
             run.cancel()
             self._session.refuse(
                 InputError(

@@ -48,7 +48,7 @@ class LandmarkPanel(ModulePanel):
         self.training = LandmarkTrainingSection(uis["LandmarkTraining"], session)
         self.detect = DetectSection(uis["Detect"], session)
         self.triangulate = TriangulateSection(uis["Triangulate"], session)
-        self.skull_exposure = SkullExposureSection(uis["SkullExposure"], session)
+        self.skull_exposure = SkullExposureSection(uis["SkullExposure"], session, chosen=lambda: self.detect.chosen)
         self.results = LandmarkResultsSection(uis["LandmarkResults"], session, network=lambda: self.detect.network)
         self._sections = (
             *(self.ct_landmarks, self.training, self.detect, self.triangulate, self.skull_exposure, self.results),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,10 @@ _LENSES = "Eye lens right", "Eye lens left"
 
 
 class SkinExposure:
-    """Starts, shows and ends the computation."""
+    """Starts, shows and ends the computation for the X-rays that are `chosen`."""
 
-    def __init__(self, ui: Any, session: LandmarkSession) -> None:
-        self.ui, self._session = ui, session
+    def __init__(self, ui: Any, session: LandmarkSession, chosen: Callable[[], list[Any]]) -> None:
+        self.ui, self._session, self._chosen = ui, session, chosen
         self._taking_part: list[Any] = []
         self._filled: tuple[Any, ...] = ()
         self._rows = CellTable(ui.exposureTable)
@@ -69,7 +69,7 @@ class SkinExposure:
             self._over()
             self._session.say(_("Cancelled; nothing was computed."))
             return
-        ct, views = self._session.ct, self._session.views()
+        ct, views = self._session.ct, self._chosen()
         if ct is None or not views or not self._session.ready(network=False):
             return
         self.ui.exposureProgress.value = 0
@@ -141,7 +141,7 @@ class SkinExposure:
 
     def update(self) -> None:
         """Buttons by what is chosen and what runs."""
-        computing, model, views = self._session.working == _NAME, self._model(), self._session.views()
+        computing, model, views = self._session.working == _NAME, self._model(), self._chosen()
         self.ui.exposureButton.text = _("Cancel") if computing else _("Compute what the beam shone on")
         if computing:
             enable(self.ui.exposureButton, _("End the computation now."))
@@ -149,8 +149,8 @@ class SkinExposure:
             enable(
                 self.ui.exposureButton,
                 _(
-                    "From where the CT lies in each frame: which skin the beam entered, and whether it reached the "
-                    "lenses of the eyes."
+                    "Of the X-rays ticked under Find landmarks, from where the CT lies in each frame: which skin the "
+                    "beam entered, and whether it reached the lenses of the eyes."
                 ),
                 no_ct_landmarks(self._session.ct),
                 no_xray(views),
@@ -170,7 +170,7 @@ class SkinExposure:
             tick(self.ui.mapBox, bool(shown))
         enable(
             self.ui.mapBox,
-            _("What all frames together shone on, on the skin of the CT; red is most."),
+            _("What all frames together shone on, on the skin of the CT; yellow is most."),
             (model is None, _("Compute it first.")),
         )
         self.ui.exposureProgress.visible = computing
@@ -193,7 +193,7 @@ class SkinExposure:
             right=reached[0], left=reached[1], every=len(rows)
         )
         ct = self._session.ct
-        if any(frames_of(view) > 1 for view in self._session.views()) and ct.GetNodeReference(POSE_SEQUENCE) is None:
+        if any(frames_of(view) > 1 for view in self._chosen()) and ct.GetNodeReference(POSE_SEQUENCE) is None:
             words += " " + _("The CT was not followed through the frames: it is taken to lie still.")
         return words
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .landmark_session import LandmarkSession
@@ -10,12 +11,12 @@ from .skin_exposure import SkinExposure
 
 
 class SkullExposureSection:
-    """Its two halves know nothing of each other."""
+    """Its two halves know nothing of each other. `chosen` are the X-rays whose beams count."""
 
-    def __init__(self, ui: Any, session: LandmarkSession) -> None:
+    def __init__(self, ui: Any, session: LandmarkSession, chosen: Callable[[], list[Any]]) -> None:
         self.ui = ui
         self.skull = MadeSkull(ui, session)
-        self.exposure = SkinExposure(ui, session)
+        self.exposure = SkinExposure(ui, session, chosen)
 
     def node_goes(self, node: Any) -> None:
         """Without its nodes a job has no use."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
+from DiffRegistrationLib.mrml.views import views_in_scene
 
 from ..mrml.attributes import TABLE
 from ..mrml.study_node import StudyFrame, frame_of, own_node, shown_frame, xrays_of
@@ -57,7 +58,9 @@ def show_landmark(frame: StudyFrame, row: int) -> None:
     there = [view for view in frame.views if view.node is not None]
     pixels = {view.node.GetID(): view.pixels[row] for view in there if np.isfinite(view.pixels[row]).all()}
     point = frame.points.points[row]
-    jump_to(point if np.isfinite(point).all() else None, [view.node for view in there], pixels)
+    # Other X-rays of the scene stay on their detectors as well.
+    xrays = {xray.GetID(): xray for xray in (*views_in_scene(), *(view.node for view in there))}
+    jump_to(point if np.isfinite(point).all() else None, list(xrays.values()), pixels)
 
 
 def view_name(study: Any, view: int) -> str:

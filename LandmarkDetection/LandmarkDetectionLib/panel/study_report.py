@@ -18,7 +18,7 @@ def write_report(path: Path, study: Any, network: Path) -> None:
     """Write the report on the frame that is shown, found by the network in this file.
 
     Its X-rays are numbered: their names may name the patient. InputError where no X-ray of the frame has landmarks,
-    for a network's file that cannot be read, and where torch is absent.
+    for a network's file that cannot be read or that did not find them, and where torch is absent.
     """
     with torch_needed():
         from ..detection.landmark_report import write_landmark_report
@@ -43,4 +43,13 @@ def write_report(path: Path, study: Any, network: Path) -> None:
             _("has no X-ray with landmarks in this frame"),
             _("Go to another frame, or find landmarks anew."),
         )
-    write_landmark_report(path, views, read_detector(network))
+    trained = read_detector(network)
+    if trained.words != run.model:
+        raise InputError(
+            network,
+            _("is not what found these landmarks: it is a {this}, that was a {other}").format(
+                this=trained.words, other=run.model
+            ),
+            _("Choose that network under Find landmarks."),
+        )
+    write_landmark_report(path, views, trained)

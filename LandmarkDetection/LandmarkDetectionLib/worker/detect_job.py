@@ -75,7 +75,7 @@ def run(job: DetectJob, tell: Tell) -> dict[str, Any]:
         raise problems[0][1]
     path = job.folder / "run.json"
     reached = LandmarkRun(
-        job.views, numbers[: len(rows)], tuple(rows), planar, skull_landmarks().fingerprint, _in_words(trained)
+        job.views, numbers[: len(rows)], tuple(rows), planar, skull_landmarks().fingerprint, trained.words
     )
     with atomic_write(path) as temporary:
         temporary.write_text(run_to_text(reached), encoding="utf-8")
@@ -118,9 +118,3 @@ def _known_head(job: DetectJob, trained: TrainedDetector, tell: Tell) -> KnownHe
         carried = carried_over(projector.ct, lambda _, words: tell(Progress(job.id, 0.0, words=words)))
         landmarks = carried.landmarks
     return KnownHead(projector, landmarks)
-
-
-def _in_words(trained: TrainedDetector) -> str:
-    """What people call the network; its file's name may hold a patient's."""
-    whose = "one patient's head" if trained.is_of_patient else "the heads of a population"
-    return f"network of {whose}, views {trained.metadata['views'].get('name', 'not recorded')}"
