@@ -43,7 +43,7 @@ from window_pictures import (
 
 MODULE = ROOT / "LandmarkDetection" / "SkullLandmarkDetection.py"
 # The sample's X-rays have the tube before the face.
-_VIEWS, _MINUTES, _TRAINED_FOR = "around-front", 8.0, 700
+_VIEWS, _MINUTES, _TRAINED_FOR = "around-front", 5.0, 700
 # From the patient's left front, the head upright.
 _FROM_LEFT = (-0.8, 1.0, 0.35), (0.0, 0.0, 1.0)
 _NASION, _THREE_D, _VIEW = "nasion", (620, 560), 460
