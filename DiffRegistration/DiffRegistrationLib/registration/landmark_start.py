@@ -102,8 +102,7 @@ def start_from_landmarks(
     """What the landmarks of all X-rays together (`seen`, one for each camera) say of the pose.
 
     `centre` (mm, the CT's frame) is what poses are judged about. Landmarks go by their names; those that are not in
-    the CT are not asked. InputError as for `resected`: too few, on
-    a line, of no agreement at all, or behind a source.
+    the CT are not asked. InputError as for `resected`: too few, on a line, of no agreement at all, or behind a source.
     """
     found = resected_landmarks(known, seen, centre, cameras)
     exchanged = _exchanged(known, seen, centre, cameras, found)
