@@ -188,7 +188,8 @@ By how much of the skull an X-ray shows:
 
 {_moving(found["motion"], found["closed"], table)}
 
-**What this does not show:** accuracy on patients. Heads are deformed from one real head and from computed ones, and
+**What this does not show:** times at the load told above, where figures were kept from an earlier call; accuracy on
+patients. Heads are deformed from one real head and from computed ones, and
 the suites' head is that real one."""
 
 
