@@ -35,7 +35,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 TRITON_FILES = (
     "DiffRegistrationLib.xray.projector.triton_kernel",
     "DiffRegistrationLib.xray.projector.triton_casting",
-    "DiffRegistrationLib.xray.projector.triton_normal_equations",
+    "DiffRegistrationLib.registration.on_device.triton_weighted_sums",
 )
 TORCH_FILES = (
     "DiffRegistrationLib.registration.network_start",
@@ -43,6 +43,19 @@ TORCH_FILES = (
     "DiffRegistrationLib.xray.projector.autograd",
     "DiffRegistrationLib.xray.projector.device_arrays",
     "DiffRegistrationLib.xray.projector.device_projector",
+    *(
+        f"DiffRegistrationLib.registration.on_device.{name}"
+        for name in (
+            "device_correlation",
+            "device_features",
+            "device_refinement",
+            "device_solver",
+            "device_view",
+            "repeated_steps",
+            "small_matrices",
+            "weighted_sums",
+        )
+    ),
     *TRITON_FILES,
 )
 

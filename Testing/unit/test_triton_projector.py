@@ -13,7 +13,6 @@ from typing import Any
 import fluororeg_runs
 import numpy as np
 import pytest
-from DiffRegistrationLib.registration.robust_correlation import RobustCorrelation
 from DiffRegistrationLib.xray.ct import CT
 from DiffRegistrationLib.xray.geometry import PinholeCamera, Rays, ScanningSlitCamera, rigid
 from DiffRegistrationLib.xray.projector import Projector
@@ -29,11 +28,12 @@ if DEVICE == "cpu":
 
 from DiffRegistrationLib.benchmarks.gpu_renderers import Ours  # noqa: E402
 from DiffRegistrationLib.benchmarks.projector_on_gpu import Extent, measured, samples_taken  # noqa: E402
+from DiffRegistrationLib.registration.on_device.weighted_sums import weighted_sums  # noqa: E402
 from DiffRegistrationLib.xray.projector import triton_casting  # noqa: E402
+from DiffRegistrationLib.xray.projector.accelerated_projector import AcceleratedProjector  # noqa: E402
 from DiffRegistrationLib.xray.projector.autograd import render  # noqa: E402
 from DiffRegistrationLib.xray.projector.device_projector import DeviceProjector  # noqa: E402
 from DiffRegistrationLib.xray.projector.triton_casting import Tile  # noqa: E402
-from DiffRegistrationLib.xray.projector.triton_normal_equations import normal_equations  # noqa: E402
 
 CENTRE = np.array([12.0, -7.0, 30.0])
 # The interpreter takes 50 ms for each step of a tile, whatever its size: one large tile, and few samples.
@@ -134,11 +134,12 @@ def test_rays_cut_into_parts_and_tiles_add_up() -> None:
     assert_like_the_cpu(image, jacobian, rays, POSES[1:], step_mm=12.0)
 
 
-def test_the_projector_of_arrays_takes_it_as_a_kernel() -> None:
+def test_the_projector_of_arrays_casts_its_rays_with_it() -> None:
     rays = camera().rays()
-    projector = Projector(ct(), triton_casting.triton_kernel(DEVICE))
+    projector = AcceleratedProjector(ct(), DEVICE)
+    assert projector.on_device is not None and projector.on_device.fused
     image, jacobian = projector.render_with_jacobian(rays, POSES, samples=SAMPLES)
-    assert isinstance(image, np.ndarray)
+    assert isinstance(image, np.ndarray) and isinstance(projector.render(rays, POSES, samples=2), np.ndarray)
     assert_like_the_cpu(torch.tensor(image), torch.tensor(jacobian), rays, POSES, samples=SAMPLES)
 
 
@@ -194,38 +195,28 @@ def test_the_gradient_of_poses_is_that_of_the_cpu_and_stays_on_the_device() -> N
     assert (abs(found[0] - found[1]) <= 1e-3 * np.maximum(scale, 1e-3)).all()
 
 
-def test_normal_equations_are_those_of_robust_correlation() -> None:
+def test_sums_of_a_comparison_are_those_of_plain_operations() -> None:
     rng = np.random.default_rng(5)
-    count = 700
-    jacobian = rng.normal(size=(6, count)).astype(np.float32) * np.array(
-        [[90], [70], [80], [1], [2], [0.5]], np.float32
-    )
-    drr = (3 + rng.normal(size=count) + 0.004 * jacobian.sum(axis=0)).astype(np.float32)
-    xray = (0.7 * drr + 0.4 + 0.1 * rng.normal(size=count)).astype(np.float32)
-    xray[:40] -= 3.0
-    correlate = RobustCorrelation(xray)
-    correlate(drr, jacobian)
-    # The first call finds the weights' scale, which then stays.
-    assert correlate._scale is not None
-    expected = correlate(drr, jacobian)
-    fixed = torch.tensor(correlate._fixed, device=DEVICE)
-    moving = torch.tensor(drr, device=DEVICE)[None]
-    derivative = torch.tensor(jacobian.T.copy(), device=DEVICE)[None]
-    line = torch.tensor([[1.0, 0.0]], device=DEVICE)
-    found = normal_equations(moving, derivative, fixed, line, float("inf"))
-    # As there: three lines, each but the first weighted by what the one before it left over.
-    for _ in range(3):
-        found = normal_equations(moving, derivative, fixed, found.line, correlate._scale)
-    for ours, theirs in (
-        (found.cost, expected.cost),
-        (found.gradient, expected.gradient),
-        (found.hessian, expected.hessian),
-    ):
-        theirs = np.asarray(theirs)
-        np.testing.assert_allclose(ours[0].cpu(), theirs, atol=1e-3 * abs(theirs).max())
-    scale = np.sqrt(np.diag(expected.hessian))
-    error = (found.hessian[0].cpu().numpy() - expected.hessian) / np.outer(scale, scale)
-    assert abs(error).max() < 1e-3
+    poses, count = 2, 700
+    steepness = np.array([[90], [70], [80], [1], [2], [0.5]])
+    J, drr, noise = (rng.normal(size=shape) for shape in ((poses, 6, count), (poses, count), (poses, count)))
+    xray = 0.7 * drr + 0.4 + 0.1 * noise
+    xray[:, :40] -= 3.0
+    valid = (rng.uniform(size=(poses, count)) < 0.8).astype(np.float32)
+
+    def there(values: Any, kind: Any = torch.float32) -> Any:
+        return torch.tensor(values, dtype=kind, device=DEVICE)
+
+    line = there([[0.7, 0.4], [0.5, 0.1]], torch.float64)
+    for inverse_scale in ([0.0, 0.0], [4.0, 0.5]):
+        for derivative in (there(J * steepness), None):
+            arguments = (there(drr), derivative, there(xray), there(valid), line, there(inverse_scale, torch.float64))
+            fused, plain = (weighted_sums(*arguments, fused=fused) for fused in (True, False))
+            scale = plain.products.diagonal(dim1=1, dim2=2).sqrt().clamp(min=1e-6)
+            off = (fused.products - plain.products) / (scale[:, :, None] * scale[:, None])
+            assert float(off.abs().max()) < 1e-5
+            torch.testing.assert_close(fused.logarithms, plain.logarithms, rtol=1e-5, atol=1e-5)
+            assert float(plain.products[0, 0, 0]) > 1 or derivative is None
 
 
 def test_neighbours_on_the_detector_are_neighbours_in_memory() -> None:
@@ -257,24 +248,27 @@ COMPILE = """
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from DiffRegistrationLib.xray.projector import triton_kernel, triton_normal_equations
+from DiffRegistrationLib.registration.on_device import triton_weighted_sums
+from DiffRegistrationLib.xray.projector import triton_kernel
 
 POINTERS = {"volume": "*u16", "labels": "*i32", "occupied": "*u8", "order": "*i32"}
-FLOATS = "poses image derivative drr jacobian xray line sums".split()
+FLOATS = "poses image derivative drr jacobian xray valid line inverse_scale sums".split()
 
 def compile(kernel, capability, **constants):
     names = kernel.arg_names
     types = {name: "constexpr" if name in constants else POINTERS.get(name, "i32") for name in names}
     types |= {name: "*fp32" for name in FLOATS if name in names}
     types |= {name: "*fp64" for name in ("geometry", "ends") if name in names}
-    types |= {name: "fp32" for name in ("unit", "step_mm", "inverse_scale") if name in names}
+    types |= {name: "fp32" for name in ("unit", "step_mm") if name in names}
     source = ASTSource(kernel, types, {(names.index(name),): value for name, value in constants.items()})
     compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": 1})
     assert compiled.asm["cubin"]
 
 compile(triton_kernel.cast, 75, JACOBIAN=False, STRUCTURES=4, REACH=14, EDGE=8, RAYS=32)
 compile(triton_kernel.cast, 90, JACOBIAN=True, STRUCTURES=0, REACH=14, EDGE=8, RAYS=32)
-compile(triton_normal_equations._sum, 80, DRR=6, ONE=7, RESIDUAL=8, COST=9, ROWS=16, PIXELS=64)
+SUMS = dict(DRR=6, ONE=7, RESIDUAL=8, LOGARITHMS=9, ROWS=16, PIXELS=64)
+compile(triton_weighted_sums._sum, 75, DERIVATIVE=False, **SUMS)
+compile(triton_weighted_sums._sum, 80, DERIVATIVE=True, **SUMS)
 """
 
 

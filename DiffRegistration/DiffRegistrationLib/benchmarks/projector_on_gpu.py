@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from jaxtyping import Float64
 
 from ..evaluation.peers import check_peers_installed
 from ..xray.ct import CT
-from ..xray.errors import InputError
 from ..xray.geometry import Rays, rigid
 from ..xray.projector import Projector
+from ..xray.projector.accelerated_projector import projector_on
 from ..xray.projector.device_arrays import DeviceVolume
 from ..xray.projector.device_projector import DeviceProjector
 from .gpu_renderers import OURS, PEERS, GpuRenderer, MakeRenderer, Ours
@@ -59,7 +58,7 @@ def run(tell: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     `…_of_peer` are our best time over the peers' best, the larger of both sizes: less than 1 is faster. A renderer
     that fails has its error in place of a time.
     """
-    check_cuda()
+    projector_on("cuda")
     check_peers_installed()
     device = torch.device("cuda")
     # The compiled peers are compiled for each CT and batch.
@@ -72,18 +71,6 @@ def run(tell: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name(device),
         "machine": machine("fluororegistration", "nanodrr", "torch", "triton", "numpy", "numba"),
     }
-
-
-def check_cuda() -> None:
-    """InputError where there is no GPU for the fused kernel."""
-    if not torch.cuda.is_available():
-        raise InputError(
-            "device 'cuda'",
-            f"torch {torch.__version__} finds no GPU with CUDA, so there is nothing to measure",
-            "Use a machine with an NVIDIA GPU and a build of torch for CUDA, or leave --device out for the CPU.",
-        )
-    if find_spec("triton") is None:
-        raise InputError("triton", "is not installed, so there is no fused kernel", "Run: pip install '.[gpu]'.")
 
 
 def several(ct: CT) -> list[CT]:

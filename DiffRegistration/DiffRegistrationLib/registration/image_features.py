@@ -16,6 +16,10 @@ from scipy import ndimage
 WINDOW_RADIUS = 6
 # Windows flatter than this part of the whole image's deviation are noise and fade out.
 FLATNESS = 0.1
+# Edges are smoothed so much first (pixels), as an average of usable pixels that counts no less than this.
+EDGE_SIGMA, LEAST_WEIGHT = 1.0, 1e-3
+# Fewer inner pixels are not enough to go by.
+_LEAST_INNER = 16
 
 Grid = Float32[np.ndarray, "rows columns"]
 GridJacobian = Float32[np.ndarray, "parameters rows columns"]
@@ -31,10 +35,21 @@ def brightness(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction
     return xray[mask], lambda drr, jacobian: (drr[mask], jacobian[:, mask])
 
 
+def window_of(size: tuple[int, ...]) -> int:
+    """Width of the sliding window in images of this size (rows, columns)."""
+    return 2 * min(WINDOW_RADIUS, max(1, min(size) // 4)) + 1
+
+
+def inner_of(mask: Bool[np.ndarray, "rows columns"]) -> Bool[np.ndarray, "rows columns"]:
+    """Where edges are measured: their derivative reaches beyond a pixel, what touches a masked one is left out."""
+    inner = ndimage.binary_erosion(mask, iterations=2, border_value=0)
+    return inner if inner.sum() >= _LEAST_INNER else mask
+
+
 def local_contrast(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:
     """Mean 0 and deviation 1 in a window about each pixel: blind to scatter, beam hardening and slow shading."""
     weight = mask.astype(np.float32)
-    window = 2 * min(WINDOW_RADIUS, max(1, min(mask.shape) // 4)) + 1
+    window = window_of(mask.shape)
 
     def box(stack: np.ndarray) -> np.ndarray:
         size = (1,) * (stack.ndim - 2) + (window, window)
@@ -63,16 +78,13 @@ def local_contrast(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extrac
 
 def edges(xray: Grid, mask: Bool[np.ndarray, "rows columns"]) -> Extraction:
     """Horizontal and vertical derivatives of the slightly smoothed image."""
-    # The derivative reaches beyond its pixel; what touches a masked pixel is not measured.
-    inner = ndimage.binary_erosion(mask, iterations=2, border_value=0)
-    if inner.sum() < 16:
-        inner = mask
+    inner = inner_of(mask)
 
     def smooth(stack: np.ndarray) -> np.ndarray:
-        return ndimage.gaussian_filter(stack, sigma=(0,) * (stack.ndim - 2) + (1.0, 1.0))
+        return ndimage.gaussian_filter(stack, sigma=(0,) * (stack.ndim - 2) + (EDGE_SIGMA,) * 2)
 
     # Normalised convolution: an average of usable pixels alone, so that the mask draws no edge of its own.
-    weight = np.maximum(smooth(mask.astype(np.float32)), np.float32(1e-3))
+    weight = np.maximum(smooth(mask.astype(np.float32)), np.float32(LEAST_WEIGHT))
 
     def derivatives(stack: np.ndarray) -> np.ndarray:
         gy, gx = np.gradient(smooth(stack * mask) / weight, axis=(-2, -1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float64
@@ -13,15 +13,16 @@ from ..xray.geometry import rigid
 from ..xray.projector import Projector
 from ..xray.radiograph import Radiograph
 from .evidence import Shown, covariance_of, evidence_for
+from .level_refinement import refined_at_level
 from .quality import judge
 from .result import Iteration, RegistrationResult
 from .scene import PlacedBody
 from .search import Candidate, around, correlate_in_plane, distinct, orientations_around, search_binning
-from .similarity import AUTO, chosen
-from .solver import Refinement, refine
+from .similarity import AUTO
+from .solver import Refinement
 from .starts import Start, twin
 from .surroundings import lacks_surroundings
-from .views import view_level
+from .task import Task
 
 DEFAULT_SIMILARITY = AUTO
 
@@ -39,37 +40,6 @@ _KEPT_TRUSTED, _KEPT_SEARCHED, _KEPT_WIDE = (6, 2, 2), (16, 4, 2), (64, 12, 4, 2
 _KEPT_STRUCTURE = (20, 8, 3)
 
 Watch = Callable[[str, Iteration | None, Float64[np.ndarray, "4 4"]], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """What is registered: the CT (projector) to X-rays, each with its similarity and weight, among `others`."""
-
-    projector: Projector
-    radiographs: tuple[Radiograph, ...]
-    similarities: tuple[str, ...]
-    weights: tuple[float, ...]
-    others: tuple[PlacedBody, ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        projector: Projector,
-        radiographs: Sequence[Radiograph],
-        similarity: str | Sequence[str],
-        weights: Sequence[float] | None,
-        others: Sequence[PlacedBody],
-    ) -> Task:
-        """ValueError for numbers that do not fit those of the X-rays, and weights that are not positive."""
-        count = len(radiographs)
-        names = [similarity] * count if isinstance(similarity, str) else list(similarity)
-        weights = [1.0] * count if weights is None else [float(weight) for weight in weights]
-        if not len(names) == len(weights) == count or not count:
-            raise ValueError(f"{count} X-rays, {len(names)} similarities and {len(weights)} weights")
-        if not (np.isfinite(weights).all() and min(weights) > 0):
-            raise ValueError(f"weights must be positive numbers, got {weights}")
-        means = {name: chosen(name, projector.ct) for name in set(names)}
-        return cls(projector, tuple(radiographs), tuple(means[name] for name in names), tuple(weights), tuple(others))
 
 
 @dataclass(frozen=True)
@@ -155,31 +125,34 @@ def _search_and_refine(task: Task, start: Start, watch: Watch | None) -> tuple[C
         if watch is not None:
             watch(stage, iteration, pose)
 
-    def refined(candidate: Candidate, level: int, stage: str) -> tuple[Candidate, Refinement]:
-        binnings = levels.binnings[level]
-        views = [
-            view_level(radiograph, binning, projector, candidate.pose, similarity, task.others, weight)
-            for radiograph, binning, similarity, weight in zip(
-                radiographs, binnings, task.similarities, task.weights, strict=True
-            )
-        ]
-        refinement = refine(
-            views,
-            projector,
-            candidate.pose,
-            binning=binnings[0],
+    def refined(candidates: Sequence[Candidate], level: int, stage: str) -> list[tuple[Candidate, Refinement]]:
+        refinements = refined_at_level(
+            cropped,
+            levels.binnings[level],
+            [candidate.pose for candidate in candidates],
             most_iterations=levels.iterations(level),
             watch=lambda iteration, pose: tell(stage, iteration, pose),
         )
-        steps = (*candidate.iterations, *refinement.iterations)
-        found = Candidate(refinement.pose, refinement.comparison.agreement, candidate.name, steps, candidate.is_given)
-        return found, refinement
+        return [
+            (
+                Candidate(
+                    refinement.pose,
+                    refinement.comparison.agreement,
+                    candidate.name,
+                    (*candidate.iterations, *refinement.iterations),
+                    candidate.is_given,
+                ),
+                refinement,
+            )
+            for candidate, refinement in zip(candidates, refinements, strict=True)
+        ]
 
     radiographs = task.radiographs
     if start.trusted:
         radiographs = tuple(around(r, projector, start.poses[0][1], start.reach_mm) for r in radiographs)
     cameras = [radiograph.camera for radiograph in radiographs]
-    levels = _Levels.of(Task(projector, radiographs, task.similarities, task.weights), start)
+    cropped = replace(task, radiographs=radiographs)
+    levels = _Levels.of(cropped, start)
     if start.near:
         candidates = [Candidate(pose, -1.0, name) for name, pose in start.poses]
     else:
@@ -194,11 +167,11 @@ def _search_and_refine(task: Task, start: Start, watch: Watch | None) -> tuple[C
     refinement: Refinement | None = None
     for level in range(len(levels.binnings)):
         stage = f"level {level + 1} of {len(levels.binnings)}"
-        outcomes = [refined(candidate, level, stage) for candidate in candidates]
+        outcomes = refined(candidates, level, stage)
         if level == 0 and not start.trusted:
             best = sorted(outcomes, key=lambda outcome: -outcome[0].score)[: kept[1]]
             twins = [Candidate(twin(c.pose, ct, cameras[0]), 0.0, f"{c.name}, mirrored twin") for c, _ in best]
-            outcomes += [refined(candidate, level, stage) for candidate in twins]
+            outcomes += refined(twins, level, stage)
         outcomes.sort(key=lambda outcome: -outcome[0].score)
         keep = kept[level + 1] if level + 1 < len(kept) else 1
         # Finer levels part basins more finely; what has run into the winner's is no rival any more.

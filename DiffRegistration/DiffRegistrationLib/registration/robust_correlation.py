@@ -16,8 +16,13 @@ from jaxtyping import Float32, Float64
 from .image_features import FeatureJacobian, Features
 
 # 95 % efficiency on Gaussian noise; the median of |r| is 1/1.4826 of its deviation.
-_CAUCHY = 2.385 * 1.4826
-_REWEIGHTINGS = 3
+CAUCHY = 2.385 * 1.4826
+REWEIGHTINGS = 3
+# What is as like as this is no farther apart than rounding; and a DRR that is the X-ray's negative explains nothing,
+# but a trace of gain keeps a way out.
+LEAST_SCALE, LEAST_GAIN = 0.02, 0.05
+# Neighbouring residuals are taken for no more alike than this, and worth so many values at least.
+MOST_LIKENESS, LEAST_SAMPLES = 0.98, 7.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +53,7 @@ class RobustCorrelation:
     def __init__(self, xray: Features) -> None:
         self._fixed = (xray - xray.mean()) / (float(xray.std()) or 1.0)
         self._scale: float | None = None
-        self._usual = max(float(np.median(np.abs(self._fixed))), 0.02)
+        self._usual = max(float(np.median(np.abs(self._fixed))), LEAST_SCALE)
         self._unexplained = float(np.log1p((self._fixed / self._usual) ** 2).sum()) or 1.0
 
     def __call__(self, drr: Features, jacobian: FeatureJacobian) -> Comparison:
@@ -81,15 +86,14 @@ class RobustCorrelation:
         fixed = self._fixed
         weights = np.ones_like(fixed)
         gain = offset = 0.0
-        for _ in range(_REWEIGHTINGS):
+        for _ in range(REWEIGHTINGS):
             total = float(weights.sum())
             mean_m, mean_f = float(weights @ moving) / total, float(weights @ fixed) / total
             along = weights * (moving - mean_m)
-            # A DRR that is the X-ray's negative explains nothing; a trace of gain keeps a way out.
-            gain = max(float(along @ fixed) / (float(along @ moving) or 1.0), 0.05)
+            gain = max(float(along @ fixed) / (float(along @ moving) or 1.0), LEAST_GAIN)
             offset = mean_f - gain * mean_m
             r = fixed - gain * moving - offset
-            scale = self._scale or max(_CAUCHY * float(np.median(np.abs(r))), 0.02)
+            scale = self._scale or max(CAUCHY * float(np.median(np.abs(r))), LEAST_SCALE)
             weights = 1 / (1 + (r / scale) ** 2)
         self._scale = self._scale or scale
         return gain, offset, weights
@@ -104,5 +108,5 @@ def _independent_samples(residuals: Features) -> float:
     """How many independent values N correlated residuals are worth: neighbours are alike, both ways (AR(1))."""
     power = float(residuals @ residuals)
     likeness = float(residuals[:-1] @ residuals[1:]) / power if power > 0 else 0.0
-    likeness = min(max(likeness, 0.0), 0.98)
-    return max(len(residuals) * ((1 - likeness) / (1 + likeness)) ** 2, 7.0)
+    likeness = min(max(likeness, 0.0), MOST_LIKENESS)
+    return max(len(residuals) * ((1 - likeness) / (1 + likeness)) ** 2, LEAST_SAMPLES)

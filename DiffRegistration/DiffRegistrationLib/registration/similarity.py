@@ -29,7 +29,16 @@ from .robust_correlation import Comparison, RobustCorrelation
 from .surroundings import lacks_surroundings
 from .tone import Tone, best_tone
 
-__all__ = ["AUTO", "SIMILARITIES", "SIMILARITY_NAMES", "Comparison", "Similarity", "check_similarity", "chosen"]
+__all__ = [
+    "AUTO",
+    "CORRELATED_FEATURES",
+    "SIMILARITIES",
+    "SIMILARITY_NAMES",
+    "Comparison",
+    "Similarity",
+    "check_similarity",
+    "chosen",
+]
 
 
 # Enough values to find one number by.
@@ -79,10 +88,10 @@ def _tone_between(fixed: Features, extract: Extract, drr: Grid) -> Tone:
     return best_tone(cost)
 
 
+# What is correlated by the similarities that correlate something.
+CORRELATED_FEATURES = {"local-ncc": local_contrast, "global-ncc": brightness, "gradient-ncc": edges}
 SIMILARITIES: dict[str, Prepare] = {
-    "local-ncc": correlation_of(local_contrast),
-    "global-ncc": correlation_of(brightness),
-    "gradient-ncc": correlation_of(edges),
+    **{name: correlation_of(features) for name, features in CORRELATED_FEATURES.items()},
     "mutual-information": mutual_information,
 }
 

@@ -15,12 +15,19 @@ from .similarity import Comparison
 from .views import ViewLevel, compare_all
 
 # A step is done with when it moves no pixel by more than this.
-_CONVERGED_PIXELS = 0.02
-# … or by this, if that is less than the noise lets anyone know.
-_NOISE_PIXELS = 0.25
-_MOST_REFUSALS = 4
-_SECANTS = 3
-_LARGEST_STEP = 0.5
+CONVERGED_PIXELS = 0.02
+# … or by this, if that is less than the noise lets anyone know: its square in units of its uncertainty is below the
+# first number. Below the second it is good enough to be believed if the iterations end here.
+NOISE_PIXELS, SETTLED_SURPRISE, BELIEVED_SURPRISE = 0.25, 0.2, 6.0
+MOST_REFUSALS = 4
+SECANTS = 3
+# Beyond this part of the CT's own size no linearisation holds.
+LARGEST_STEP = 0.5
+# Marquardt's damping at first, what a refused and an accepted step make of it, and what it never falls below; and
+# the part of the largest diagonal that holds back directions which the images do not show.
+DAMPING, HARDER, EASIER, LEAST_DAMPING, HELD_BACK = 1e-2, 8.0, 5.0, 1e-6, 1e-3
+# Curvature of less than this part of the expected one is taken for it (Powell).
+LEAST_CURVATURE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +57,7 @@ def refine(
     current = compare_all(levels, projector, pose)
     iterations: list[Iteration] = []
     secants: list[tuple[np.ndarray, np.ndarray]] = []
-    damping, refusals, converged = 1e-2, 0, False
+    damping, refusals, converged = DAMPING, 0, False
     centre_of_ct = projector.ct.centre
     targets = projector.ct.corners(0.5)
     radius = float(np.linalg.norm(targets - centre_of_ct, axis=1).mean())
@@ -60,10 +67,9 @@ def refine(
         scale = np.array([1 / radius] * 3 + [1.0] * 3)
         H = _with_secants(current.hessian * np.outer(scale, scale), secants)
         g = current.gradient * scale
-        diagonal = np.diag(H) + 1e-3 * np.diag(H).max()
+        diagonal = np.diag(H) + HELD_BACK * np.diag(H).max()
         step = np.linalg.solve(H + damping * np.diag(diagonal) + 1e-12 * np.eye(6), -g)
-        # Beyond a fraction of the CT's own size no linearisation holds.
-        step = scale * step * min(1.0, _LARGEST_STEP * radius / max(float(np.linalg.norm(step)), 1e-12))
+        step = scale * step * min(1.0, LARGEST_STEP * radius / max(float(np.linalg.norm(step)), 1e-12))
         candidate = rigid.orthonormalised(rigid.move_about(centre, step, pose))
         tried = compare_all(levels, projector, candidate)
         improved = tried.cost < current.cost
@@ -80,20 +86,20 @@ def refine(
         pixels = _largest_pixel_motion(levels, candidate, pose, targets)
         # The step in units of its own uncertainty, squared: what remains below that is noise, not motion.
         surprise = step @ current.hessian @ step * current.samples / max(current.residual**2, 1e-12)
-        settled = pixels < _CONVERGED_PIXELS or (pixels < _NOISE_PIXELS and surprise < 0.2)
+        settled = pixels < CONVERGED_PIXELS or (pixels < NOISE_PIXELS and surprise < SETTLED_SURPRISE)
         if improved:
-            secants = [*secants, (step / scale, (tried.gradient - current.gradient) * scale)][-_SECANTS:]
+            secants = [*secants, (step / scale, (tried.gradient - current.gradient) * scale)][-SECANTS:]
             pose, current = candidate, tried
-            damping, refusals = max(damping / 5, 1e-6), 0
+            damping, refusals = max(damping / EASIER, LEAST_DAMPING), 0
         else:
-            damping, refusals = damping * 8, refusals + 1
+            damping, refusals = damping * HARDER, refusals + 1
         if watch is not None:
             watch(iteration, pose)
-        converged = settled or refusals >= _MOST_REFUSALS
+        converged = settled or refusals >= MOST_REFUSALS
         if converged:
             break
         # Good enough to be believed if the iterations end here, but worth another step if they do not.
-        converged = pixels < _NOISE_PIXELS and surprise < 6
+        converged = pixels < NOISE_PIXELS and surprise < BELIEVED_SURPRISE
     return Refinement(pose, current, tuple(iterations), converged)
 
 
@@ -110,7 +116,7 @@ def _with_secants(
         if along <= 0:
             continue
         # Powell's damping: curvature that is negative or tiny is taken for a quarter of the expected one.
-        part = 1.0 if seen >= 0.25 * along else 0.75 * along / (along - seen)
+        part = 1.0 if seen >= LEAST_CURVATURE * along else (1 - LEAST_CURVATURE) * along / (along - seen)
         change = part * change + (1 - part) * H @ step
         H = H - np.outer(H @ step, H @ step) / along + np.outer(change, change) / (step @ change)
     return H

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 # Flattenings tried, per unit of line integral: 0 is none, at 0.5 nothing shows behind 10 cm of bone.
-_TRIED = (0.0, 0.03, 0.06, 0.1, 0.15, 0.22, 0.32, 0.5)
+TRIED = (0.0, 0.03, 0.06, 0.1, 0.15, 0.22, 0.32, 0.5)
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Tone:
 
 def best_tone(cost: Callable[[Tone], float]) -> Tone:
     """The tone of least `cost`: the best of a few, moved to the bottom of the parabola through its neighbours."""
-    costs = [cost(Tone(s)) for s in _TRIED]
+    costs = [cost(Tone(s)) for s in TRIED]
     best = int(np.argmin(costs))
-    if best in (0, len(_TRIED) - 1):
-        return Tone(_TRIED[best])
-    return Tone(_bottom(_TRIED[best - 1 : best + 2], costs[best - 1 : best + 2]))
+    if best in (0, len(TRIED) - 1):
+        return Tone(TRIED[best])
+    return Tone(_bottom(TRIED[best - 1 : best + 2], costs[best - 1 : best + 2]))
 
 
 def _bottom(x: Sequence[float], y: Sequence[float]) -> float:

@@ -16,7 +16,7 @@ from .scene import PlacedBody, line_integrals_of
 from .similarity import SIMILARITIES, Comparison, Similarity
 
 # Fewer pixels than this cannot tell six parameters apart.
-_LEAST_PIXELS = 64
+LEAST_PIXELS = 64
 # Of the rays that cross the CT: fewer than this are not enough to go by, more than that are as good as all.
 _LEAST_WHOLE, _NEARLY_ALL = 0.4, 0.97
 
@@ -60,7 +60,7 @@ def comparable(rays: Rays, projector: Projector, pose: Float64[np.ndarray, "4 4"
     return covered.whole if _LEAST_WHOLE * crossing <= whole <= _NEARLY_ALL * crossing else covered.crosses
 
 
-def _nothing_in_view(
+def nothing_in_view(
     drr: Float32[np.ndarray, "rows columns"], jacobian: Float32[np.ndarray, "6 rows columns"]
 ) -> Comparison:
     """Similarity of a view that the CT is not in: as bad as can be, and no way to turn."""
@@ -92,7 +92,7 @@ def view_level(
         mask,
         rays[seen],
         projector.binning_for(footprint),
-        SIMILARITIES[similarity](coarse.attenuation, mask) if mask.sum() >= _LEAST_PIXELS else _nothing_in_view,
+        SIMILARITIES[similarity](coarse.attenuation, mask) if mask.sum() >= LEAST_PIXELS else nothing_in_view,
         line_integrals_of(others, rays[seen], footprint),
         weight,
     )

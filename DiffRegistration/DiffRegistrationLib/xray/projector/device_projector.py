@@ -37,10 +37,11 @@ class DeviceProjector:
     MPS) the plain torch path takes its place, which is many times slower and sets its rays up on the CPU.
     """
 
-    def __init__(self, ct: CT, device: torch.device | str) -> None:
+    def __init__(self, ct: CT, device: torch.device | str, on_host: Projector | None = None) -> None:
+        """`on_host` has CT levels that may be there already."""
         self.ct, self.device = ct, torch.device(device)
         self.fused = has_fused_kernel(self.device)
-        self.on_host = Projector(ct) if self.fused else Projector(ct, torch_kernel(str(self.device)))
+        self.on_host = (on_host or Projector(ct)) if self.fused else Projector(ct, torch_kernel(str(self.device)))
         self.centre = torch.tensor(ct.centre, dtype=torch.float32, device=self.device)
         self._volumes: dict[int, DeviceVolume] = {}
         self._rays: WeakKeyDictionary[Rays, DeviceRays] = WeakKeyDictionary()

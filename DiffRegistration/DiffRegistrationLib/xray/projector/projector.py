@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -13,6 +14,9 @@ from . import numba_kernel
 from .casting import Casting, Integrals, Kernel
 from .coverage import Coverage, coverage
 from .volume import ProjectionVolume
+
+if TYPE_CHECKING:
+    from .device_projector import DeviceProjector
 
 # CT levels: voxels of 1, 2, 4 and 8 original ones along each axis.
 BINNINGS = (1, 2, 4, 8)
@@ -48,8 +52,10 @@ class Projector:
     a camera and may be any subset of its pixels. `binning` picks a level of the CT pyramid. Along a ray samples lie
     `step_mm` apart (default: the edge of a cube as large as a voxel of the level), or there are `samples` of them
     inside the occupied volume. `dtype` is that of results and arithmetic; float64 is for checks against finite
-    differences.
+    differences. `on_device` is the same projector on a GPU, where it has one.
     """
+
+    on_device: DeviceProjector | None = None
 
     def __init__(self, ct: CT, kernel: Kernel = numba_integrate, dtype: type[np.floating] = np.float32) -> None:
         self.ct = ct

@@ -1,17 +1,13 @@
-"""What the GPU kernel is called with, by programs that hold tensors, and as a kernel for `Projector`."""
+"""What the GPU kernel is called with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 import triton
 from jaxtyping import Float, Float32
 
-from ..geometry import Rays
-from .casting import Casting, Integrals, Kernel
 from .device_arrays import DeviceRays, DeviceVolume
 from .triton_kernel import cast
 from .volume import BRICK
@@ -103,35 +99,6 @@ def integrate(
         return whole, None
     # Written parameter by parameter, which is how neighbouring rays write side by side.
     return whole, (derivative[0] if parts == 1 else derivative.sum(dim=0)).transpose(1, 2)
-
-
-def triton_kernel(device: str = "cuda") -> Kernel:
-    """A kernel for `Projector`: levels and rays stay on `device`, results come back to the CPU as its arrays."""
-    volumes: dict[int, DeviceVolume] = {}
-    rays: WeakKeyDictionary[Rays, DeviceRays] = WeakKeyDictionary()
-    there = torch.device(device)
-
-    def integrate_casting(casting: Casting, wants_jacobian: bool) -> Integrals:
-        last_row = np.broadcast_to([0.0, 0.0, 0.0, 1.0], (len(casting.voxel_from_world), 1, 4))
-        voxel_from_world = np.concatenate([casting.voxel_from_world, last_row], axis=1)
-        ct_from_world = np.linalg.inv(casting.volume.voxel_from_ct) @ voxel_from_world
-        if id(casting.volume) not in volumes:
-            centre = ct_from_world[0, :3, :3] @ casting.centres[0] + ct_from_world[0, :3, 3]
-            volumes[id(casting.volume)] = DeviceVolume.from_volume(casting.volume, centre, there)
-        if casting.rays not in rays:
-            rays[casting.rays] = DeviceRays.from_rays(casting.rays, there)
-        image, jacobian = integrate(
-            volumes[id(casting.volume)],
-            rays[casting.rays],
-            torch.tensor(np.linalg.inv(ct_from_world)),
-            casting.step_mm,
-            casting.samples,
-            jacobian=wants_jacobian,
-        )
-        derivative = None if jacobian is None else jacobian.cpu().numpy().astype(casting.dtype)
-        return image.cpu().numpy().astype(casting.dtype), derivative
-
-    return integrate_casting
 
 
 def _parts(device: torch.device, warps: int) -> int:
