@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -175,6 +176,14 @@ def test_steps_end_when_all_have_arrived() -> None:
     count.zero_()
     repeat(lambda: count.add_(1), 7, done)  # type: ignore[arg-type,return-value]
     assert float(count) == 7
+
+
+def test_another_process_puts_its_projector_on_the_device_itself() -> None:
+    _, device = projectors()
+    sent = pickle.loads(pickle.dumps(device))
+    assert isinstance(sent, AcceleratedProjector) and sent.on_device is not device.on_device
+    rays, pose = c_arm(180.0, 10).rays(), truth()
+    np.testing.assert_array_equal(sent.render(rays, pose, binning=4), device.render(rays, pose, binning=4))
 
 
 def test_where_rays_can_be_cast_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

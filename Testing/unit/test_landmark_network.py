@@ -91,7 +91,7 @@ def test_labels_lie_where_a_ball_of_metal_shows(heads: TrainingHeads) -> None:
     shown = 0
     for number in range(12):
         view, turn, field = views.view(number), turned_toward(random.uniform([-60, -60, 700], [60, 60, 800]), 0.3), 0.3
-        image = cut(torch.from_numpy(view.integrals.astype(np.float32))[None], turn[None], np.array([field]), 64)[0][0]
+        image = cut(view.integrals.float()[None], turn[None], np.array([field]), 64)[0][0]
         x, y = (labels_of(view, turn, field).places[head.landmarks.names.index(name), :2] + 1) * 32 - 0.5
         if image.max() == 0 or not (2 < x < 61 and 2 < y < 61):
             continue

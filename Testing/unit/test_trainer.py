@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from DiffRegistrationLib.benchmarks.training import minutes_to
 from DiffRegistrationLib.pose_network.model_file import read_model
 from DiffRegistrationLib.training.preset import preset_named
 from DiffRegistrationLib.training.recipe import RECIPES
 from DiffRegistrationLib.training.trainer import Trainer
 from DiffRegistrationLib.training.training_loop import Budget
-from DiffRegistrationLib.training.training_state import TrainingState, read_state, state_path, write_state
+from DiffRegistrationLib.training.training_state import Milestone, TrainingState, read_state, state_path, write_state
 from DiffRegistrationLib.training.validation import Validation
 from DiffRegistrationLib.training.workflow import train
 from DiffRegistrationLib.xray.ct import CT
@@ -108,6 +109,13 @@ def test_two_processes_train_the_network_that_one_trains(tmp_path: Path) -> None
     difference = (torch.load(tmp_path / "two.pt", weights_only=True) - weights(alone)).abs().max()
     # Sums in another order, and Adam divides by small numbers.
     assert difference < 0.05 * moved
+
+
+def test_when_an_error_was_first_reached_is_told() -> None:
+    milestones = [
+        Milestone(n, 60.0 * n, 0.0, Validation(mm, mm, 1.0, mm, mm)) for n, mm in ((1, 9.0), (2, 4.0), (3, 5.0))
+    ]
+    assert [minutes_to(mm, milestones) for mm in (9.0, 8.0, 4.5, 3.0)] == [1.0, 2.0, 2.0, None]
 
 
 def test_a_batch_that_processes_cannot_share_is_refused() -> None:

@@ -177,7 +177,7 @@ def test_the_truth_of_an_image_is_where_its_shadow_lies(close_up: bool) -> None:
     camera = NetworkCamera(96, 0.4)
     images = TrainingImages(ct, camera, RANGES, 0.4, close_up=close_up, seed=0)
     poses, _ = images.placed(np.arange(4))
-    drr = images.rendered(np.arange(4), poses)
+    drr = images.rendered(np.arange(4), poses).numpy()
     for pose, image in zip(poses, drr, strict=True):
         centre = rigid.transform_points(pose, rigid.transform_points(matrix, [[20, 20, 20]]))
         u, v = camera.camera().project(centre)[0]

@@ -29,6 +29,8 @@ if DEVICE == "cpu":
 from DiffRegistrationLib.benchmarks.gpu_renderers import Ours  # noqa: E402
 from DiffRegistrationLib.benchmarks.projector_on_gpu import Extent, measured, samples_taken  # noqa: E402
 from DiffRegistrationLib.registration.on_device.weighted_sums import weighted_sums  # noqa: E402
+from DiffRegistrationLib.training.device_training_volumes import DeviceTrainingVolumes  # noqa: E402
+from DiffRegistrationLib.training.training_volumes import TrainingVolumes  # noqa: E402
 from DiffRegistrationLib.xray.projector import triton_casting  # noqa: E402
 from DiffRegistrationLib.xray.projector.accelerated_projector import AcceleratedProjector  # noqa: E402
 from DiffRegistrationLib.xray.projector.autograd import render  # noqa: E402
@@ -219,6 +221,16 @@ def test_sums_of_a_comparison_are_those_of_plain_operations() -> None:
             assert float(plain.products[0, 0, 0]) > 1 or derivative is None
 
 
+def test_images_of_a_training_are_the_processor_s_and_stay_on_the_device() -> None:
+    volumes = TrainingVolumes(ct(), 12.0)
+    on_device = DeviceTrainingVolumes(volumes, torch.device(DEVICE))
+    rays, energies = camera().rays(), np.array([2, 0])
+    images = on_device.render(rays, POSES, energies)
+    assert images.device.type == DEVICE and len(on_device) == len(volumes) == 3
+    expected = volumes.render(rays, POSES, energies)
+    np.testing.assert_allclose(images.cpu(), expected, atol=1e-3 * expected.max())
+
+
 def test_neighbours_on_the_detector_are_neighbours_in_memory() -> None:
     rays = camera(40).rays()
     order = tile_order(rays)
@@ -278,9 +290,10 @@ def test_kernels_compile_for_gpus_on_a_machine_without_one(tmp_path: Path) -> No
     assert ended.returncode == 0, ended.stderr
 
 
-def test_the_benchmark_of_gpus_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("verb", [("benchmark", "projector"), ("register", "ct", "xray"), ("track", "ct", "xrays")])
+def test_commands_that_are_told_to_use_a_gpu_need_one(verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    ended = fluororeg_runs.run("benchmark", "projector", "--device", "cuda", "--json")
+    ended = fluororeg_runs.run(*verb, "--device", "cuda", "--json")
     assert ended.code == 2
     assert ended.json["error"]["subject"] == "device 'cuda'" and "NVIDIA" in ended.json["error"]["remedy"]
 

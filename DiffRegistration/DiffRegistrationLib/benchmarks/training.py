@@ -11,8 +11,10 @@ from ..training.losses import LOSSES
 from ..training.preset import preset_named
 from ..training.recipe import DEFAULT_RECIPE, RECIPES, Recipe, recipe_named
 from ..training.trainer import Trainer
+from ..training.training_device import training_device
 from ..training.training_loop import Budget, Progress
-from ..training.training_state import TrainingState
+from ..training.training_state import Milestone, TrainingState
+from ..training.validation import Validation
 from ..xray.errors import InputError
 from .machine import machine
 
@@ -37,13 +39,16 @@ def run(
     *,
     subject: str,
     preset: str,
+    device: str = "cpu",
+    reach_mm: float | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Train each recipe for `minutes` on the suite's CT of `subject`; validation on the same poses and looks for all.
 
-    Images of a recipe have its own size, so they are the same views in its own detail.
+    Images of a recipe have its own size, so they are the same views in its own detail. `reach_mm` is an error that
+    another training ended with: `minutes_to_reach` says when it was reached. InputError for a device that is absent.
     """
-    ct = subject_named(subject).registered
+    ct, place = subject_named(subject).registered, training_device(device)
     found: dict[str, Any] = {}
     for name, recipe in recipes.items():
 
@@ -51,7 +56,7 @@ def run(
             v = progress.validation
             tell(f"{name}: {progress.seconds_left:.0f} s left" + ("" if v is None else f", {v.distance_mm:.1f} mm"))
 
-        trainer = Trainer(ct, preset_named(preset), recipe, TrainingState({}))
+        trainer = Trainer(ct, preset_named(preset), recipe, TrainingState({}), device=place)
         end = trainer.train(Budget(seconds=60 * minutes), tell=told)
         found[name] = {
             "recipe": asdict(recipe),
@@ -60,10 +65,19 @@ def run(
             "images_per_second": end.images_per_second,
             "milestones": [asdict(m) for m in trainer.state.milestones],
         }
+        if reach_mm is not None:
+            found[name]["minutes_to_reach"] = minutes_to(reach_mm, trainer.state.milestones)
     return {
         "minutes": minutes,
         "subject": subject,
         "preset": preset,
+        "device": str(place),
+        "reach_mm": reach_mm,
         "trainings": found,
         "machine": machine("fluororegistration", "torch", "numba"),
     }
+
+
+def minutes_to(reach_mm: float, milestones: Sequence[Milestone[Validation]]) -> float | None:
+    """When a validation's error was first no larger; None where it never was."""
+    return next((m.seconds / 60 for m in milestones if m.validation.distance_mm <= reach_mm), None)

@@ -100,6 +100,10 @@ def training(
     minutes: Annotated[float, typer.Option("--minutes", help="How long each is trained.")] = 8.0,
     preset: Annotated[str, typer.Option("--preset", help="The views.")] = "head-ap",
     subject: SubjectOption = "visible-human",
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, mps or auto: where they are trained.")] = "cpu",
+    reach: Annotated[
+        float | None, typer.Option("--reach", help="Error (mm) of another training: say when it was reached.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Error of pose networks against training time: all recipes, or those and the losses that are named."""
@@ -108,7 +112,9 @@ def training(
             from ..benchmarks import training as benchmark
 
         chosen = benchmark.compared(recipe or ([] if loss else benchmark.COMPARED_RECIPES), loss or [])
-        content = benchmark.run(chosen, minutes, subject=subject, preset=preset, tell=status.update)
+        content = benchmark.run(
+            chosen, minutes, subject=subject, preset=preset, device=device, reach_mm=reach, tell=status.update
+        )
     if not as_json:
         for name, one in content["trainings"].items():
             last = one["milestones"][-1]["validation"]

@@ -10,6 +10,7 @@ import typer
 
 from ..registration.starts import START_NAMES
 from ..xray.errors import InputError
+from .device_option import DeviceOption
 from .geometry_options import (
     AnglesOption,
     BoneOption,
@@ -72,6 +73,7 @@ def register(
             "What is not named stays.",
         ),
     ] = None,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Register a CT to X-rays: writes the pose (.tfm, .h5, .json), the DRR (.nrrd) and an HTML report.
@@ -105,6 +107,7 @@ def register(
                 similarity=similarity,
                 weights=weight,
                 refine_calibration=_prior(refine_calibration),
+                device=device,
                 watch=lambda stage, _iteration, _pose: status.update(f"Registering: {stage}"),
             )
     if as_json:

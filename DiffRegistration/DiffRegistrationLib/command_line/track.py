@@ -11,6 +11,7 @@ import typer
 
 from ..registration.starts import START_NAMES
 from ..xray.errors import InputError
+from .device_option import DeviceOption
 from .geometry_options import (
     AnglesOption,
     BoneOption,
@@ -72,6 +73,7 @@ def track(
         str,
         typer.Option("--similarity", help="auto, gradient-ncc, local-ncc, global-ncc or mutual-information."),
     ] = "auto",
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Follow a CT, or bones of it, through X-ray sequences: poses over time, joint motion, report and movie.
@@ -124,6 +126,7 @@ def track(
                 weights=weight,
                 series=series,
                 movie=movie,
+                device=device,
                 watch=watch,
             )
     counts = {body.name: _counts(body.frames) for body in found.bodies}

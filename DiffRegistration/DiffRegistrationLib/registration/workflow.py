@@ -20,7 +20,7 @@ from ..xray.files.radiograph_files import write_image
 from ..xray.files.transform_files import write_pose
 from ..xray.files.xray_with_geometry import XrayFile
 from ..xray.geometry.lens_distortion import LensDistortion
-from ..xray.projector import Projector
+from ..xray.projector.accelerated_projector import projector_on
 from ..xray.radiograph import Radiograph
 from .calibration_prior import CalibrationPrior
 from .calibration_refinement import RecalibratedResult, RefinedCalibration, recalibrated
@@ -51,6 +51,7 @@ def register_files(
     similarity: str = DEFAULT_SIMILARITY,
     weights: Sequence[float] | None = None,
     refine_calibration: CalibrationPrior | None = None,
+    device: str = "cpu",
     watch: Watch | None = None,
 ) -> RegistrationResult:
     """Register the CT at `ct` (file or DICOM folder) to X-ray files and write everything into `output`.
@@ -60,13 +61,15 @@ def register_files(
     are pose.tfm and pose.h5 (3D Slicer), pose.json, drr-1.nrrd … in the X-rays' geometry, result.json and report.html,
     after all reading and solving: bad input leaves nothing behind. `weights` is what each view counts (1).
     `refine_calibration` refines the cameras with the pose once that has not failed, and writes them as camera-1.json;
-    the result then is a `RecalibratedResult`. InputError says what is wrong and what to do.
+    the result then is a `RecalibratedResult`. `device` is where rays are cast and poses refined, see `projector_on`.
+    InputError says what is wrong and what to do.
     """
     views = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not views:
         raise InputError("X-rays", "none was given", "Give at least one X-ray image.")
     check_similarity(similarity)
     check_weights(weights, len(views))
+    make_projector = projector_on(device)
     file = None if start in START_NAMES else start_file(start, landmarks)
     check_folder_for_writing(output)
     check_spares(output, views)
@@ -80,7 +83,7 @@ def register_files(
     if refine_calibration is not None:
         refine_calibration.check_fits(radiographs)
     chosen = file.start(loaded, radiographs) if file else start_from_name(start, loaded, radiographs)
-    projector = Projector(loaded)
+    projector = make_projector(loaded)
     for radiograph, view in zip(radiographs, views, strict=True):
         check_pixels(radiograph, view.path)
         check_in_view(radiograph, view.path, projector, chosen)

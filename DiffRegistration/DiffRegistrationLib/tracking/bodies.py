@@ -13,6 +13,7 @@ from ..xray.errors import InputError
 from ..xray.files.ct_files import read_ct
 from ..xray.files.label_map import read_label_map
 from ..xray.projector import Projector
+from ..xray.projector.accelerated_projector import MakeProjector
 
 WHOLE_CT = "CT"
 # Fewer voxels than this have no shadow that could be followed.
@@ -37,7 +38,12 @@ class BodyFile:
     ct: Path | None = None
 
 
-def bodies_of(ct: CT | None, files: Sequence[BodyFile], labels: Path | None = None) -> tuple[Body, ...]:
+def bodies_of(
+    ct: CT | None,
+    files: Sequence[BodyFile],
+    labels: Path | None = None,
+    make_projector: MakeProjector = Projector,
+) -> tuple[Body, ...]:
     """The bodies that `files` name, in their order; the CT as a whole without any.
 
     `ct` is needed unless every body has one of its own, `labels` (a label map) where bodies are named by label. The
@@ -46,14 +52,14 @@ def bodies_of(ct: CT | None, files: Sequence[BodyFile], labels: Path | None = No
     """
     if not files:
         assert ct is not None
-        return (Body(WHOLE_CT, Projector(ct)),)
+        return (Body(WHOLE_CT, make_projector(ct)),)
     names = [file.name for file in files]
     if len(set(names)) != len(names):
         raise InputError("bodies", f"their names are {', '.join(names)}", "Give each body a name of its own.")
     if labels is not None and ct is not None:
         values, line = read_label_map(labels, ct.ct_from_voxel, ct.size)
         ct = replace(ct, labels=values, provenance=(*ct.provenance, line))
-    return tuple(Body(file.name, Projector(_checked(_cut_out(ct, file, labels), file))) for file in files)
+    return tuple(Body(file.name, make_projector(_checked(_cut_out(ct, file, labels), file))) for file in files)
 
 
 def _cut_out(ct: CT | None, file: BodyFile, labels: Path | None) -> CT:

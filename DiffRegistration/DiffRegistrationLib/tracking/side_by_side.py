@@ -38,6 +38,9 @@ def pays(one: Way, other: Way, registrations: Registrations) -> bool:
     """Whether both ways are long enough to be followed at once, and there are cores and a Python for it."""
     # Embedded in another program, Python names that one.
     is_python = Path(sys.executable or "").stem.lower().startswith("py")
+    # A GPU works for one process at a time.
+    if any(body.projector.on_device is not None for body in registrations.bodies):
+        return False
     if not is_python or min(len(one.times), len(other.times)) < _LEAST_FRAMES or numba.get_num_threads() < 2:
         return False
     return all(sum(not registrations.knows(t) for t in way.times) >= _LEAST_FRAMES for way in (one, other))

@@ -23,6 +23,7 @@ from ..xray.files.atomic import check_folder_for_writing
 from ..xray.files.ct_files import frame_of_reference, read_ct
 from ..xray.files.xray_sequences import XraySequence
 from ..xray.geometry import rigid
+from ..xray.projector.accelerated_projector import projector_on
 from ..xray.radiograph import Radiograph
 from .anatomical_frame import default_frame, read_anatomical_frame
 from .bodies import Body, BodyFile, bodies_of
@@ -62,19 +63,22 @@ def track_files(
     weights: Sequence[float] | None = None,
     series: str | None = None,
     movie: str | None = None,
+    device: str = "cpu",
     watch: Callable[[TrackProgress], None] | None = None,
     is_asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> Track:
     """Follow the CT, or `bodies` of it, through X-ray sequences and write everything into `output`.
 
-    `start` is where the key frame begins: one of `START_NAMES`, or the path of a pose or of a trained network; a body
-    with one of its own in `starts` begins there, other bodies than the first of the same CT about the first one's
-    pose. `first` and `last` bound the frames' numbers. `joints` are pairs (proximal, distal) of bodies whose relative
-    motion is wanted, in `anatomical_frames` (files, see `read_anatomical_frame`) or in the CT's axes. `movie` is
-    "gif" or "mp4". Written are track.json, poses.csv, joint-….csv, report.html, the movie, and a journal of what is
-    done, by which a tracking that was cut off goes on. InputError says what is wrong and what to do.
+    `start` is where the key frame begins: one of `START_NAMES`, or the path of a pose or of a trained network; a
+    body with one of its own in `starts` begins there, other bodies than the first of the same CT about the first
+    one's pose. `first` and `last` bound the frames' numbers. `joints` are pairs (proximal, distal) of bodies whose
+    relative motion is wanted, in `anatomical_frames` (files, see `read_anatomical_frame`) or in the CT's axes.
+    `movie` is "gif" or "mp4"; `device` is where rays are cast, see `projector_on`. Written are track.json,
+    poses.csv, joint-….csv, report.html, the movie, and a journal of what is done, by which a tracking that was cut
+    off goes on. InputError says what is wrong and what to do.
     """
     check_similarity(similarity)
+    make_projector = projector_on(device)
     if ct is None and not (bodies and all(body.ct for body in bodies)):
         raise InputError("CT", "none was given", "Give the CT, or bodies that have CTs of their own.")
     _check_weights(weights, len(views))
@@ -86,7 +90,7 @@ def track_files(
     frame = None if ct is None else frame_of_reference(ct, series=series)
     sequence = SequenceFiles(views, first, last, frame)
     loaded = None if ct is None else read_ct(ct, series=series)
-    followed = bodies_of(loaded, bodies, labels)
+    followed = bodies_of(loaded, bodies, labels, make_projector)
     task = _fingerprint(
         [
             ct,

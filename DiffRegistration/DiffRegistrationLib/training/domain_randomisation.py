@@ -238,11 +238,17 @@ class DomainRandomisation:
 
     def _noisy(self, signal: Float[torch.Tensor, "batch size size"], looks: Looks) -> torch.Tensor:
         quanta = looks.kerma * self._hardening.quanta_per_mm2_per_nanogray[looks.beams] * self._pixel_mm**2
-        # numpy's stream is the same on every device and in every version of torch.
-        shape = signal.shape[1:]
-        noise = np.stack([np.random.default_rng(n).standard_normal(shape, dtype=np.float32) for n in looks.noise])
         per_pixel = torch.tensor(quanta, dtype=torch.float32, device=self._device)[:, None, None]
-        return (signal + torch.tensor(noise, device=self._device) * (signal / per_pixel).sqrt()).clamp(min=0)
+        return (signal + self._normal(looks.noise, signal.shape[1:]) * (signal / per_pixel).sqrt()).clamp(min=0)
+
+    def _normal(self, seeds: Int[np.ndarray, "batch"], shape: torch.Size) -> Float[torch.Tensor, "batch size size"]:
+        """Normally distributed numbers; numpy's are the same in every version of torch."""
+        if self._device.type == "cuda":
+            # The processor would take longer to draw them than a GPU to learn from them.
+            stream = torch.Generator(self._device).manual_seed(int(np.bitwise_xor.reduce(seeds)))
+            return torch.randn((len(seeds), *shape), device=self._device, generator=stream)
+        noise = np.stack([np.random.default_rng(n).standard_normal(shape, dtype=np.float32) for n in seeds])
+        return torch.from_numpy(noise).to(self._device)
 
     def _displayed(self, x: torch.Tensor, looks: Looks, gamma: torch.Tensor) -> torch.Tensor:
         """Grey values 0 … 1, by the curves of `xray.simulator.display`."""

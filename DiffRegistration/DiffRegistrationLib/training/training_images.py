@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float16, Float32, Float64, Int
+from jaxtyping import Bool, Float, Float16, Float64, Int
 
 from ..pose_network.close_up import turn_toward
 from ..pose_network.network_camera import NetworkCamera
 from ..xray.ct import CT
 from ..xray.geometry import rigid
+from .device_training_volumes import DeviceTrainingVolumes
 from .domain_randomisation import DomainRandomisation, Looks
 from .losses import TruePoses
 from .pose_distributions import PoseDistribution
@@ -40,7 +41,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class _View:
-    integrals: Float16[np.ndarray, "size size"]
+    integrals: Float16[torch.Tensor, "size size"]
     pose: Float64[np.ndarray, "4 4"]
     turn: Float64[np.ndarray, "3 3"]
 
@@ -66,7 +67,8 @@ class TrainingImages:
         self._centre, self._camera, self._distribution, self._seed = ct.centre, camera, distribution, seed
         self._device, self._close_up = torch.device(device), close_up
         self._rays = camera.camera().rays()
-        self._volumes = TrainingVolumes(ct, camera.pixel_angle * float(distribution.middle[2, 3]))
+        volumes = TrainingVolumes(ct, camera.pixel_angle * float(distribution.middle[2, 3]))
+        self._volumes = DeviceTrainingVolumes(volumes, self._device)
         self._memory: dict[int, _View] = {}
         self._looks = DomainRandomisation(camera, detector_field, self._device)
 
@@ -83,7 +85,7 @@ class TrainingImages:
         numbers = np.concatenate([np.arange(step * new, known), old])
         looks = self._looks.drawn(numbers % len(self._volumes), random, ease).part(part)
         views = self._remembered(numbers[part])
-        integrals = np.stack([view.integrals for view in views]).astype(np.float32)
+        integrals = torch.stack([view.integrals for view in views]).float()
         poses, turns = (np.stack([getattr(view, name) for view in views]) for name in ("pose", "turn"))
         return self._exposed(integrals, poses, turns, looks)
 
@@ -111,7 +113,7 @@ class TrainingImages:
 
     def rendered(
         self, numbers: Int[np.ndarray, "batch"], poses: Float64[np.ndarray, "batch 4 4"]
-    ) -> Float32[np.ndarray, "batch size size"]:
+    ) -> Float[torch.Tensor, "batch size size"]:
         """Line integrals before the camera, each view at the energy that belongs to its number."""
         size = self._camera.size
         energies = numbers % len(self._volumes)
@@ -122,7 +124,7 @@ class TrainingImages:
         missing = np.array([number for number in dict.fromkeys(numbers.tolist()) if number not in self._memory])
         if len(missing):
             poses, turns = self.placed(missing)
-            rendered = self.rendered(missing, poses).astype(np.float16)
+            rendered = self.rendered(missing, poses).half()
             for number, *view in zip(missing.tolist(), rendered, poses, turns, strict=True):
                 self._memory[number] = _View(*view)
         found = [self._memory[number] for number in numbers.tolist()]
@@ -132,12 +134,12 @@ class TrainingImages:
 
     def _exposed(
         self,
-        integrals: Float32[np.ndarray, "batch size size"],
+        integrals: Float[torch.Tensor, "batch size size"],
         poses: Float64[np.ndarray, "batch 4 4"],
         turns: Float64[np.ndarray, "batch 3 3"],
         looks: Looks,
     ) -> Batch:
-        attenuation, mask = self._looks.apply(torch.from_numpy(integrals).to(self._device), looks, turns)
+        attenuation, mask = self._looks.apply(integrals, looks, turns)
         return Batch(attenuation, mask, poses, true_poses(poses, self._centre, self._device), turns, looks)
 
 

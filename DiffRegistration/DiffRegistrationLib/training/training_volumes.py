@@ -57,29 +57,33 @@ def continued(ct: CT, length_mm: float = _BEYOND_MM) -> CT:
     return CT(np.pad(ct.attenuation, padding, mode="edge"), matrix)
 
 
+def step_mm(projector: Projector) -> float:
+    """How far apart samples lie."""
+    return _STEP_VOXELS * projector.volume().voxel_size_mm
+
+
 class TrainingVolumes:
-    """Projectors of one CT, one for each of `ENERGIES_KEV`; poses are of the CT itself (world_from_ct)."""
+    """`projectors` of one CT, one for each of `ENERGIES_KEV`; poses are of the CT itself (world_from_ct)."""
 
     def __init__(self, ct: CT, footprint_mm: float) -> None:
         binning = Projector(ct).binning_for(footprint_mm)
         coarse = continued(ct.binned(binning))
         hounsfield = hounsfield_from_attenuation(coarse.attenuation)
-        self._projectors = tuple(
+        self.projectors = tuple(
             Projector(CT(attenuation_from_hounsfield(hounsfield, bone_slope=bone_slope(e)), coarse.ct_from_voxel))
             for e in ENERGIES_KEV
         )
 
     def __len__(self) -> int:
-        return len(self._projectors)
+        return len(self.projectors)
 
     def render(
         self, rays: Rays, poses: Float64[np.ndarray, "n 4 4"], energies: Int[np.ndarray, "n"]
     ) -> Float32[np.ndarray, "n rays"]:
         """Line integrals of each pose at the energy of this number."""
         images = np.empty((len(poses), len(rays)), dtype=np.float32)
-        for number, projector in enumerate(self._projectors):
+        for number, projector in enumerate(self.projectors):
             chosen = np.flatnonzero(energies == number)
             if len(chosen):
-                step = _STEP_VOXELS * projector.volume().voxel_size_mm
-                images[chosen] = projector.render(rays, poses[chosen], step_mm=step)
+                images[chosen] = projector.render(rays, poses[chosen], step_mm=step_mm(projector))
         return images

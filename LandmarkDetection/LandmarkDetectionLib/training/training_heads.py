@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from DiffRegistrationLib.training.device_training_volumes import DeviceTrainingVolumes
 from DiffRegistrationLib.training.training_volumes import TrainingVolumes
 from DiffRegistrationLib.xray.geometry import rigid
 from jaxtyping import Bool, Float64
@@ -28,7 +30,7 @@ _DRY, _CUT_OFF = 0.15, 0.12
 class TrainingHead:
     """A head ready to be rendered; `points` (mm, NaN where unknown) are its landmarks, `axes` ct_from_head."""
 
-    volumes: TrainingVolumes
+    volumes: DeviceTrainingVolumes
     vessels: ContrastVessels
     points: Float64[np.ndarray, "n 3"]
     known: Bool[np.ndarray, "n"]
@@ -47,12 +49,20 @@ class TrainingHead:
 class TrainingHeads:
     """Heads by the number of a view: those of `templates` themselves, or new ones deformed from them.
 
-    `footprint_mm` is the finest pixel's width at the head. Same seed and number, same head.
+    `footprint_mm` is the finest pixel's width at the head; they are rendered on `device`. Same seed and number, same
+    head.
     """
 
-    def __init__(self, templates: Sequence[Head], is_population: bool, footprint_mm: float, seed: int) -> None:
+    def __init__(
+        self,
+        templates: Sequence[Head],
+        is_population: bool,
+        footprint_mm: float,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self._templates, self._is_population = tuple(templates), is_population
-        self._footprint_mm, self._seed = footprint_mm, seed
+        self._footprint_mm, self._seed, self._device = footprint_mm, seed, torch.device(device)
         self._ready: OrderedDict[int, TrainingHead] = OrderedDict()
 
     def of_view(self, number: int) -> TrainingHead:
@@ -82,7 +92,7 @@ class TrainingHeads:
         frame = ct_from_head(head.landmarks)
         random = np.random.default_rng([self._seed, number, *b"vessels"])
         return TrainingHead(
-            TrainingVolumes(head.ct, self._footprint_mm),
+            DeviceTrainingVolumes(TrainingVolumes(head.ct, self._footprint_mm), self._device),
             ContrastVessels(frame, Anatomy.of(head.landmarks), random),
             np.array(head.landmarks.points),
             head.landmarks.is_known & head.landmarks.is_in_ct,

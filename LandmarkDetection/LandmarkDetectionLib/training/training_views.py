@@ -165,7 +165,7 @@ class TrainingViews:
         """X-rays by cameras that are aimed from those of the whole images."""
         turns = np.stack([aim.turn @ turn for aim, turn in zip(aims, exposure.turns, strict=True)])
         fields = np.array([aim.field for aim in aims])
-        wide = torch.from_numpy(np.stack([view.integrals for view in exposure.views]).astype(np.float32))
+        wide = torch.stack([view.integrals for view in exposure.views]).float()
         integrals, there = cut(wide.to(self._device), turns, fields, self._sizes[number])
         back = np.stack([self._to_detector(aim, field) for aim, field in zip(aims, exposure.fields, strict=True)])
         attenuation, mask = self._looks[number].apply(integrals, exposure.looks, np.swapaxes(back, 1, 2))

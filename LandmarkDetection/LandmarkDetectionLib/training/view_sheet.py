@@ -30,7 +30,7 @@ def write_view_sheet(path: Path, heads: TrainingHeads, ranges: ViewRanges) -> No
         head = heads.of_view(number)
         _, pose, field = drawn_view(ranges, head.points[head.known], head.axes, random)
         rays = NetworkCamera(_SIZE, field).camera().rays()
-        view = head.volumes.render(rays, pose[None], np.array([1])).reshape(_SIZE, _SIZE)
+        view = head.volumes.render(rays, pose[None], np.array([1])).cpu().numpy().reshape(_SIZE, _SIZE)
         mask = np.ones_like(view, dtype=bool)
         pixels = light_box(view, mask, grey_window(view, mask)) if view.max() > 0 else np.zeros((_SIZE, _SIZE, 3))
         tile = Image.fromarray(np.asarray(pixels, dtype=np.uint8))

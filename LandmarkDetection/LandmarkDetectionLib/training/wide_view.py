@@ -7,13 +7,14 @@ head it shows can be changed after rendering by resampling, which takes a twenti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from DiffRegistrationLib.pose_network.close_up import turn_toward
 from DiffRegistrationLib.pose_network.network_camera import NetworkCamera
 from DiffRegistrationLib.training.training_volumes import ENERGIES_KEV
-from DiffRegistrationLib.xray.geometry import rigid
+from DiffRegistrationLib.xray.geometry import Rays, rigid
 from jaxtyping import Bool, Float, Float16, Float64
 
 from .training_heads import TrainingHead
@@ -29,7 +30,7 @@ class WideView:
     `points` are its landmarks in the camera's frame (mm), `middle` their mean, `beam` the beam in the head's axes.
     """
 
-    integrals: Float16[np.ndarray, "wide wide"]
+    integrals: Float16[torch.Tensor, "wide wide"]
     points: Float64[np.ndarray, "n 3"]
     known: Bool[np.ndarray, "n"]
     middle: Float64[np.ndarray, "3"]
@@ -41,22 +42,29 @@ def wide_view(head: TrainingHead, camera_from_ct: Float64[np.ndarray, "4 4"], en
     """A head seen from where the source stands at `camera_from_ct`, its arteries filled with `iodine` (mg/ml)."""
     turn = turn_toward(camera_from_ct, head.middle)
     pose = rigid.rigid(turn, np.zeros(3)) @ camera_from_ct
-    rays = NetworkCamera(WIDE_SIZE, WIDE_FIELD).camera().rays()
+    rays = _rays()
     energies = np.array([energy])
     image = head.volumes.render(rays, pose[None], energies)
     if iodine > 0:
         kiloelectronvolts = np.array(ENERGIES_KEV)[energies]
-        image = image + head.vessels.line_integrals(rays, pose[None], kiloelectronvolts, np.array([iodine]))
+        filled = head.vessels.line_integrals(rays, pose[None], kiloelectronvolts, np.array([iodine]))
+        image = image + torch.from_numpy(filled).to(image.device)
     there = np.isfinite(head.points).all(axis=1)
     points = rigid.transform_points(pose, np.where(there[:, None], head.points, head.middle))
     return WideView(
-        image.reshape(WIDE_SIZE, WIDE_SIZE).astype(np.float16),
+        image.reshape(WIDE_SIZE, WIDE_SIZE).half(),
         points,
         head.known,
         rigid.transform_points(pose, head.middle[None])[0],
         head.axes.T @ pose[2, :3],
         energy,
     )
+
+
+@cache
+def _rays() -> Rays:
+    """Always the same ones, so that a device has them already."""
+    return NetworkCamera(WIDE_SIZE, WIDE_FIELD).camera().rays()
 
 
 def cut(

@@ -91,7 +91,7 @@ def train_landmarks(
         footprint = _CLOSE_UP_MM / recipe.size
         voxel = max(footprint, _POPULATION_VOXEL_MM) if is_population else footprint
         learnt_from, judged_by = (
-            TrainingHeads(heads, is_population, voxel, first) for first in (seed, seed + _UNSEEN)
+            TrainingHeads(heads, is_population, voxel, first, place) for first in (seed, seed + _UNSEEN)
         )
         picture = model.with_suffix(".views.png")
         if together.is_first:

@@ -26,6 +26,11 @@ class AcceleratedProjector(Projector):
         super().__init__(ct)
         self.on_device = DeviceProjector(ct, device, self)
 
+    def __reduce__(self) -> tuple[type[AcceleratedProjector], tuple[CT, str]]:
+        """Another process has a device's memory of its own."""
+        assert self.on_device is not None
+        return AcceleratedProjector, (self.ct, str(self.on_device.device))
+
     def render(
         self,
         rays: Rays,
