@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from jaxtyping import Float
 
+from .training_device import multiplies_bfloat16
+
 # Five rounds of this polynomial bring all singular values near one.
 _ROUNDS, _A, _B, _C = 5, 3.4445, -4.7750, 2.0315
 _LIKE_ADAM = 0.2
@@ -44,10 +46,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: Float[torch.Tensor, "count rows columns"]) -> Float[torch.Tensor, "count rows columns"]:
-    """The matrices with singular values near one, by Newton–Schulz iteration in half precision."""
+    """The matrices with singular values near one, by Newton–Schulz iteration, in half precision where that is fast."""
     is_tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if is_tall else matrices
-    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    if multiplies_bfloat16(x.device):
+        x = x.bfloat16()
     for _ in range(_ROUNDS):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=_B, alpha=_C), x, beta=_A)
