@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from DiffRegistrationLib.benchmarks.registration_on_gpu import registered
+from DiffRegistrationLib.evaluation.head_motion_frames import HeadMotion
+from DiffRegistrationLib.evaluation.head_motions import ACTIVITIES
 from DiffRegistrationLib.registration.level_refinement import is_solved_on_device, refined_at_level
 from DiffRegistrationLib.registration.metrics import pose_error
 from DiffRegistrationLib.registration.registration import register
@@ -176,6 +179,14 @@ def test_steps_end_when_all_have_arrived() -> None:
     count.zero_()
     repeat(lambda: count.add_(1), 7, done)  # type: ignore[arg-type,return-value]
     assert float(count) == 7
+
+
+def test_the_benchmark_of_registrations_compares_both() -> None:
+    host, device = projectors()
+    motion = HeadMotion(ACTIVITIES["walking"], (views(),), truth()[None], np.ones(1))
+    found = registered({"cpu": host, "gpu": device}, motion, 2, lambda _: None)
+    assert set(found["seconds"]) == set(found["off_mm"]) == {"cpu", "gpu"}
+    assert found["apart_mm"] < 0.1 and max(found["off_mm"].values()) < 1.0
 
 
 def test_another_process_puts_its_projector_on_the_device_itself() -> None:

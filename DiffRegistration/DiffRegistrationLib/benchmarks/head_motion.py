@@ -22,7 +22,7 @@ from ..tracking.track_files import write_track
 from ..tracking.track_pictures import write_pictures
 from ..tracking.tracker import Tracker, TrackProgress, Watching
 from ..xray.geometry import rigid
-from ..xray.projector import Projector
+from ..xray.projector.accelerated_projector import projector_on
 from ..xray.radiograph import Radiograph
 from .machine import machine
 
@@ -39,15 +39,17 @@ def run(
     tell: Callable[[str], None] = lambda _: None,
     folder: Path | None = None,
     subject: str = "visible-human",
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Figures of each activity, `count` frames each; with a `folder` its track, report and movie are written there.
 
     Errors are those of the poses as measured, without smoothing, apart for frames with 60 % of the skull in view and
     more, and for the others: rotation (°) and distance of the CT's centre (mm). Frames a second are of the tracking,
-    the search in the key frame apart. InputError for absent data.
+    the search in the key frame apart. `device` is where rays are cast, see `projector_on`. InputError for absent data.
     """
+    make_projector = projector_on(device)
     whose = subject_named(subject)
-    projector = Projector(followed_ct(whose))
+    projector = make_projector(followed_ct(whose))
     body = Body("head", projector)
     found = {}
     for name in activities:
@@ -56,6 +58,7 @@ def run(
     return {
         "frames": count,
         "subject": subject,
+        "device": device,
         "activities": found,
         "accepted_gross_failures": sum(one["accepted_gross_failures"] for one in found.values()),
         "machine": machine("fluororegistration", "numpy", "numba"),

@@ -22,11 +22,14 @@ from ..xray.projector import Projector
 from ..xray.projector.accelerated_projector import projector_on
 from ..xray.projector.device_arrays import DeviceVolume
 from ..xray.projector.device_projector import DeviceProjector
+from . import registration_on_gpu
 from .gpu_renderers import OURS, PEERS, GpuRenderer, MakeRenderer, Ours
 from .machine import machine
 from .projector import SAMPLES, SIZES, benchmark_camera, benchmark_ct
 
 _SEED = 41
+# Frames that are registered.
+_FRAMES = 12
 _ROTATION_DEG, _TRANSLATION_MM = 15.0, 30.0
 # Sums and products of a sample in `triton_kernel`, an fma being two: for the image, and with the derivative.
 _OPERATIONS = {"forward": 35, "gradient": 56}
@@ -58,7 +61,7 @@ def run(tell: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     `…_of_peer` are our best time over the peers' best, the larger of both sizes: less than 1 is faster. A renderer
     that fails has its error in place of a time.
     """
-    projector_on("cuda")
+    make_projector = projector_on("cuda")
     check_peers_installed()
     device = torch.device("cuda")
     # The compiled peers are compiled for each CT and batch.
@@ -68,6 +71,7 @@ def run(tell: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
     return {
         **content,
         "volume": name,
+        "registration": registration_on_gpu.run(make_projector, "visible-human", _FRAMES, tell),
         "gpu": torch.cuda.get_device_name(device),
         "machine": machine("fluororegistration", "nanodrr", "torch", "triton", "numpy", "numba"),
     }

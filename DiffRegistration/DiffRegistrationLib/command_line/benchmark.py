@@ -9,6 +9,7 @@ import typer
 
 from ..pose_network.torch_needed import torch_needed
 from ..xray.errors import InputError
+from .device_option import DeviceOption
 from .output import JsonOption, console, input_errors_end_the_command, print_json
 
 app = typer.Typer(help="Measure speed, memory and convergence on this machine.", no_args_is_help=True)
@@ -28,7 +29,7 @@ def projector(
     device: Annotated[str, typer.Option("--device", help="cpu or cuda: where both render.")] = "cpu",
     as_json: JsonOption = False,
 ) -> None:
-    """DRR and pose gradient beside nanodrr on this machine's CPU, or on its GPU."""
+    """DRR and pose gradient beside nanodrr on this machine's CPU, or on its GPU, and registrations there."""
     with input_errors_end_the_command(as_json), console.status("Rendering…") as status:
         if device == "cpu":
             from ..benchmarks import projector as benchmark
@@ -81,13 +82,14 @@ def head_motion(
     frames: Annotated[int, typer.Option("--frames", min=2, help="Frames of each activity.")] = 100,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for tracks, reports and movies.")] = None,
     subject: SubjectOption = "visible-human",
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """A head that nods and walks in simulated dual fluoroscopy, followed with no start told."""
     from ..benchmarks import head_motion as benchmark
 
     with input_errors_end_the_command(as_json), console.status("Simulating…") as status:
-        content = benchmark.run(frames, tell=status.update, folder=out, subject=subject)
+        content = benchmark.run(frames, tell=status.update, folder=out, subject=subject, device=device)
     _show(content, as_json)
 
 
