@@ -24,10 +24,10 @@ from .disturbances import disturbed
 from .head_motions import ACTIVITIES, Activity, bent, pose_of
 from .subjects import Subject
 
-# Two image intensifiers of 320 mm, 80° apart, whose round field is seen as a whole.
+# Two image intensifiers of 320 mm, one to each side of an axis, whose round field is seen as a whole.
 _SIZE, _PIXEL_MM = (320, 320), (1.0, 1.0)
 _FIELD_MM = (_SIZE[0] * _PIXEL_MM[0], _SIZE[1] * _PIXEL_MM[1])
-_DISTANCES, _ANGLES_DEG = ((1180.0, 820.0), (1150.0, 800.0)), (150.0, 230.0)
+_DISTANCES, _AXIS_DEG = ((1180.0, 820.0), (1150.0, 800.0)), 190.0
 _ROUND_FIELD = 0.495
 # The CT that is followed ends above the part of the neck that bends.
 _CUT_MM = 62.0
@@ -35,6 +35,15 @@ _SKULL, _SKULL_POINTS = 1.6, 3000
 _SEED = 107
 # An exposure is a few milliseconds of the motion; so many steps of it show its blur.
 _MOTION_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Fluoroscopes:
+    """How two of them stand: `between_deg` from one beam to the other; and whether their distortion is undone, as by a
+    calibration."""
+
+    between_deg: float = 80.0
+    distortion_is_undone: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +67,15 @@ def followed_ct(subject: Subject) -> CT:
     return replace(ct, attenuation=ct.attenuation[first:], ct_from_voxel=matrix)
 
 
-def head_motion(subject: Subject, name: str, count: int, tell: Callable[[str], None] = lambda _: None) -> HeadMotion:
-    """Simulate `count` frames of an activity, with all disturbances and the distortion undone by its calibration."""
+def head_motion(
+    subject: Subject,
+    name: str,
+    count: int,
+    tell: Callable[[str], None] = lambda _: None,
+    fluoroscopes: Fluoroscopes | None = None,
+) -> HeadMotion:
+    """Simulate `count` frames of an activity, with all disturbances."""
+    fluoroscopes = fluoroscopes or Fluoroscopes()
     activity = ACTIVITIES[name]
     seed = 1000 * _SEED + list(ACTIVITIES).index(name)
     settings = disturbed(drawn_settings(EVALUATION, seed, _FIELD_MM), "all")
@@ -69,7 +85,7 @@ def head_motion(subject: Subject, name: str, count: int, tell: Callable[[str], N
         collimator=Collimator((Round(_ROUND_FIELD * min(_FIELD_MM)),)),
         motion=replace(settings.motion, steps=_MOTION_STEPS),
     )
-    cameras = _cameras()
+    cameras = _cameras(fluoroscopes.between_deg)
     rest = pose_of_view("ap", subject.full, cameras[0])
     rest = rigid.move_about(
         rigid.transform_points(rest, [subject.full.centre])[0],
@@ -86,13 +102,14 @@ def head_motion(subject: Subject, name: str, count: int, tell: Callable[[str], N
         for view, camera in enumerate(cameras):
             exposed[view].append(simulator.expose(camera, truth[-1], 2 * number + view))
         tell(f"{name}: {number + 1} of {count} frames simulated")
-    views = [_read(frames) for frames in exposed]
+    views = [_read(frames, fluoroscopes.distortion_is_undone) for frames in exposed]
     poses = np.array(truth)
     return HeadMotion(activity, tuple(zip(*views, strict=True)), poses, _visible(subject.full, poses, views))
 
 
-def _cameras() -> tuple[PinholeCamera, ...]:
+def _cameras(between_deg: float) -> tuple[PinholeCamera, ...]:
     """Both cameras in the frame of their calibration, which is the first one's own."""
+    angles = (_AXIS_DEG - between_deg / 2, _AXIS_DEG + between_deg / 2)
     cameras = [
         c_arm_camera(
             source_detector_distance=sdd,
@@ -103,13 +120,13 @@ def _cameras() -> tuple[PinholeCamera, ...]:
             secondary_angle_deg=0.0,
             roll_deg=0.0,
         )
-        for (sdd, sod), angle in zip(_DISTANCES, _ANGLES_DEG, strict=True)
+        for (sdd, sod), angle in zip(_DISTANCES, angles, strict=True)
     ]
     new_from_world = cameras[0].camera_from_world
     return tuple(camera.moved(new_from_world) for camera in cameras)
 
 
-def _read(xrays: Sequence[SimulatedXray]) -> list[Radiograph]:
+def _read(xrays: Sequence[SimulatedXray], is_undistorted: bool) -> list[Radiograph]:
     """One view's frames as a multi-frame file is read: the field is looked for once, in the mean of all."""
     display = xrays[0].settings.display
     bright = display.bone_is_bright
@@ -119,7 +136,8 @@ def _read(xrays: Sequence[SimulatedXray]) -> list[Radiograph]:
     read = []
     for xray, one in zip(xrays, values, strict=True):
         integrals = attenuation_of(one, meaning, subject="simulated X-ray", mask=field)
-        read.append(xray.undistorted(integrals))
+        as_it_is = Radiograph(integrals.attenuation, integrals.mask, xray.camera, integrals.provenance)
+        read.append(xray.undistorted(integrals) if is_undistorted else as_it_is)
     return read
 
 

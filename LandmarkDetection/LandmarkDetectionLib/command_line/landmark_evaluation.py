@@ -118,6 +118,12 @@ def evaluate_motion(
     part: Annotated[
         float, typer.Option("--part", min=0.05, max=1.0, help="Close both fields until this part of the skull shows.")
     ] = 1.0,
+    between: Annotated[
+        float, typer.Option("--between", min=10, max=170, help="Degrees between the beams of both views.")
+    ] = 80.0,
+    distorted: Annotated[
+        bool, typer.Option("--distorted", help="Leave the image intensifiers' distortion in, as without calibration.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="File for all figures (.json).")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -128,13 +134,17 @@ def evaluate_motion(
     """
     with input_errors_end_the_command(as_json):
         with torch_needed():
+            from DiffRegistrationLib.evaluation.head_motion_frames import Fluoroscopes
+
             from ..atlas.head import template_head
             from ..evaluation.dual_fluoroscopy import WAYS, placed_by_landmarks
             from ..network.model_file import read_detector
         trained = read_detector(model)
         trained.check_knows(template_head().ct, model)
         with console.status("Simulating…") as status:
-            content = placed_by_landmarks(trained, count, part=part, tell=status.update)
+            content = placed_by_landmarks(
+                trained, count, part=part, fluoroscopes=Fluoroscopes(between, not distorted), tell=status.update
+            )
         content = {"model": model.name, "trained_seconds": trained.metadata["seconds"], **content}
         _write_figures(out, content)
     if as_json:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from DiffRegistrationLib.benchmarks.head_motion import MOSTLY_VISIBLE
-from DiffRegistrationLib.evaluation.head_motion_frames import HeadMotion, followed_ct, head_motion
+from DiffRegistrationLib.evaluation.head_motion_frames import Fluoroscopes, HeadMotion, followed_ct, head_motion
 from DiffRegistrationLib.evaluation.head_motions import ACTIVITIES
 from DiffRegistrationLib.evaluation.subjects import visible_human
 from DiffRegistrationLib.registration.landmark_start import resected_landmarks
@@ -47,6 +48,7 @@ def placed_by_landmarks(
     count: int,
     activities: Sequence[str] = tuple(ACTIVITIES),
     part: float = 1.0,
+    fluoroscopes: Fluoroscopes | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Figures of each activity for a network of the Visible Human's head: `count` frame pairs, nothing told.
@@ -61,9 +63,14 @@ def placed_by_landmarks(
     landmarks = landmarks_in(template_head().landmarks, ct)
     found: dict[str, Any] = {}
     for name in activities:
-        motion = head_motion(subject, name, count, tell)
+        motion = head_motion(subject, name, count, tell, fluoroscopes)
         found[name] = _placed(trained, projector, landmarks, motion, part, tell)
-    return {"frames": count, "part": part, "activities": found}
+    return {
+        "frames": count,
+        "part": part,
+        "fluoroscopes": asdict(fluoroscopes or Fluoroscopes()),
+        "activities": found,
+    }
 
 
 def landmarks_in(landmarks: LandmarkSet, ct: CT) -> LandmarkSet:
