@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from DiffRegistrationLib.pose_network.model_file import read_tensors, write_tensors
+from DiffRegistrationLib.training import muon
 from DiffRegistrationLib.training.muon import orthogonal
 from DiffRegistrationLib.training.training_loop import Budget
 from DiffRegistrationLib.training.training_state import TrainingState
@@ -187,6 +188,13 @@ def test_steps_go_along_all_directions_of_a_layer_alike(shape: tuple[int, ...]) 
     along = U.mT @ steps @ Vt.mT
     torch.testing.assert_close(along, torch.diag_embed(torch.diagonal(along, dim1=1, dim2=2)), atol=0.1, rtol=0)
     assert (torch.diagonal(along, dim1=1, dim2=2) > 0.4).all()
+
+
+def test_rounds_with_short_matrices_alone_come_to_the_same() -> None:
+    torch.manual_seed(3)
+    x = torch.randn(2, 12, 60, dtype=torch.float64) * torch.logspace(0, -5, 12, dtype=torch.float64)[:, None]
+    x /= x.norm(dim=(1, 2), keepdim=True)
+    torch.testing.assert_close(muon._by_square(x), muon._round_by_round(x), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.slow

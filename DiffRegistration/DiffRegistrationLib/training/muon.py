@@ -18,6 +18,8 @@ from .training_device import multiplies_bfloat16
 _ROUNDS, _A, _B, _C = 5, 3.4445, -4.7750, 2.0315
 _LIKE_ADAM = 0.2
 _MOMENTUM = 0.95
+# Matrices so many times as long as short are worth their square.
+_LONG = 2
 
 
 class Muon(torch.optim.Optimizer):
@@ -51,8 +53,28 @@ def orthogonal(matrices: Float[torch.Tensor, "count rows columns"]) -> Float[tor
     x = matrices.mT if is_tall else matrices
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     if multiplies_bfloat16(x.device):
-        x = x.bfloat16()
+        x = _round_by_round(x.bfloat16())
+    else:
+        x = _by_square(x) if x.shape[2] > _LONG * x.shape[1] else _round_by_round(x)
+    return (x.mT if is_tall else x).to(matrices.dtype)
+
+
+def _round_by_round(x: Float[torch.Tensor, "count short long"]) -> Float[torch.Tensor, "count short long"]:
     for _ in range(_ROUNDS):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=_B, alpha=_C), x, beta=_A)
-    return (x.mT if is_tall else x).to(matrices.dtype)
+    return x
+
+
+def _by_square(x: Float[torch.Tensor, "count short long"]) -> Float[torch.Tensor, "count short long"]:
+    """The same with half the work: every round multiplies x by a polynomial of x xᵀ, and all of these commute, so that
+    the rounds are taken with short matrices alone.
+    """
+    square = x @ x.mT
+    factor = torch.eye(x.shape[1], dtype=x.dtype, device=x.device).expand_as(square)
+    for _ in range(_ROUNDS):
+        step = torch.baddbmm(square, square, square, beta=_B, alpha=_C)
+        step.diagonal(dim1=1, dim2=2).add_(_A)
+        factor = step @ factor
+        square = step @ square @ step
+    return factor @ x
