@@ -247,16 +247,9 @@ class DiffRegistrationTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         """All tests one after another, as the button “Reload and Test” wants it."""
-        from unittest import SkipTest
+        from DiffRegistrationLib.mrml.self_test import run_all
 
-        for name in sorted(name for name in dir(self) if name.startswith("test_")):
-            try:
-                self.setUp()
-                getattr(self, name)()
-            except SkipTest as skipped:
-                self.delayDisplay(f"Skipped {name}: {skipped}")
-            finally:
-                self.tearDown()
+        run_all(self)
         self.delayDisplay("DiffRegistration works")
 
     def setUp(self):
@@ -267,51 +260,21 @@ class DiffRegistrationTest(ScriptedLoadableModuleTest):
             self.skipTest("the engine's Python packages are missing; open the module and press Install")
         from tempfile import mkdtemp
 
-        import numpy as np
-        from DiffRegistrationLib.mrml.xray_node import add_radiograph
-        from DiffRegistrationLib.registration.starts import pose_of_view
-        from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation
-        from DiffRegistrationLib.xray.geometry import rigid
-        from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera
+        from DiffRegistrationLib.mrml.self_test import head_in_scene
         from DiffRegistrationLib.xray.phantom import head_phantom
-        from DiffRegistrationLib.xray.projector import Projector
-        from DiffRegistrationLib.xray.radiograph import Radiograph
 
         self.delayDisplay("Computing a head and X-rays of it")
         self.folder = Path(mkdtemp(prefix="fluororeg-test-"))
         self.logic = DiffRegistrationLogic()
         self.head = head_phantom(4.0).ct
-        hounsfield = hounsfield_from_attenuation(self.head.attenuation).astype(np.float32)
-        self.ct = slicer.util.addVolumeFromArray(hounsfield, self.head.ct_from_voxel, "Head")
-        self.cameras = [
-            c_arm_camera(
-                source_detector_distance=1000.0,
-                source_object_distance=700.0,
-                pixel_spacing=(3.2, 3.2),
-                size=(96, 96),
-                primary_angle_deg=angle,
-            )
-            for angle in (180.0, 90.0)
-        ]
-        usual = pose_of_view("ap", self.head, self.cameras[0])
-        self.centre = rigid.transform_points(usual, [self.head.centre])[0]
-        self.truth = rigid.move_about(self.centre, [0.03, -0.04, 0.05, 6.0, -9.0, 4.0], usual)
-        self.xrays = []
-        for camera, name in zip(self.cameras, ("AP", "Lateral"), strict=True):
-            image = Projector(self.head).render(camera.rays(), self.truth)[0].reshape(camera.size)
-            image = image + np.random.default_rng(2).normal(scale=0.02, size=image.shape)
-            seen = Radiograph(image.astype(np.float32), np.ones(camera.size, dtype=bool), camera)
-            self.xrays.append(add_radiograph(seen, name))
+        shown = head_in_scene(self.head)
+        self.ct, self.xrays, self.cameras, self.truth = shown.ct, list(shown.xrays), shown.cameras, shown.truth
 
     def tearDown(self):
         """End the worker, and leave nothing on the disk."""
-        from shutil import rmtree
+        from DiffRegistrationLib.mrml.self_test import clear_away
 
-        if self.logic is not None:
-            self.logic.close()
-        if self.folder is not None:
-            rmtree(self.folder, ignore_errors=True)
-        slicer.mrmlScene.Clear()
+        clear_away(self.logic, self.folder)
 
     def test_RegisterFromNamedStart(self):
         """Two views of which only is told that the first one is frontal."""
@@ -399,14 +362,16 @@ class DiffRegistrationTest(ScriptedLoadableModuleTest):
         import numpy as np
         from DiffRegistrationLib.mrml.ct_node import world_from_ct
         from DiffRegistrationLib.mrml.pose_node import read_result
+        from DiffRegistrationLib.mrml.self_test import save_and_open
         from DiffRegistrationLib.mrml.xray_node import camera_of
         from DiffRegistrationLib.xray.geometry import rigid
 
-        near = rigid.move_about(self.centre, [0.05, 0, 0, 5, 5, 5], self.truth)
+        centre = rigid.transform_points(self.truth, [self.head.centre])[0]
+        near = rigid.move_about(centre, [0.05, 0, 0, 5, 5, 5], self.truth)
         found = self.logic.register(self.ct, self.xrays, start=near, outputFolder=self.folder / "result")
         pixels = [np.array(slicer.util.arrayFromVolume(xray)) for xray in self.xrays]
         self.delayDisplay("Saving the scene and opening it again")
-        self.saveAndOpen()
+        save_and_open(self.folder)
         ct, xrays = slicer.util.getNode("Head"), [slicer.util.getNode(name) for name in ("AP", "Lateral")]
         np.testing.assert_allclose(world_from_ct(ct), found.summary.pose, atol=1e-5)
         self.assertEqual(read_result(ct.GetParentTransformNode()), found.summary)
@@ -431,20 +396,11 @@ class DiffRegistrationTest(ScriptedLoadableModuleTest):
         self.delayDisplay(f"{what[0].upper()}{what[1:]}: off by {error:.2f} mm")
 
     def listener(self):
-        """Shows how a job goes, not more often than every two seconds, and keeps the views whose DRRs come."""
-        import time
-
-        from DiffRegistrationLib.mrml.job_results import Listener
-
-        shown = [time.monotonic()]
-
-        def progressed(progress):
-            if time.monotonic() > shown[-1] + 2:
-                shown.append(time.monotonic())
-                self.delayDisplay(f"{100 * progress.part:.0f} %: {progress.words}")
+        """Shows how a job goes, and keeps the views whose DRRs come."""
+        from DiffRegistrationLib.mrml.self_test import telling
 
         self.frames = []
-        return Listener(progressed=progressed, frame_came=lambda view, drr, pose: self.frames.append(view))
+        return telling(self, self.frames.append)
 
     def placeOfPixel(self, volume, pixel):
         """Where a pixel (u, v) of a single-slice volume lies in the world (RAS mm)."""
@@ -455,19 +411,3 @@ class DiffRegistrationTest(ScriptedLoadableModuleTest):
         volume.GetIJKToRASMatrix(inner)
         volume.GetParentTransformNode().GetMatrixTransformToWorld(outer)
         return np.array(outer.MultiplyPoint(inner.MultiplyPoint([*pixel, 0.0, 1.0])))[:3]
-
-    def saveAndOpen(self):
-        """Write volumes and transforms and the .mrml that names them, and open it in an empty scene."""
-        scene = slicer.mrmlScene
-        scene.SetRootDirectory(str(self.folder))
-        for kind in ("vtkMRMLVolumeNode", "vtkMRMLTransformNode"):
-            for node in slicer.util.getNodesByClass(kind):
-                node.AddDefaultStorageNode()
-                storage = node.GetStorageNode()
-                name = f"{node.GetID()}.{storage.GetDefaultWriteFileExtension()}"
-                storage.SetFileName(str(self.folder / name))
-                self.assertTrue(storage.WriteData(node), f"{node.GetName()} cannot be written")
-        path = str(self.folder / "scene.mrml")
-        self.assertTrue(slicer.util.saveScene(path))
-        scene.Clear()
-        slicer.util.loadScene(path)

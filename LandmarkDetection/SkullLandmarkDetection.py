@@ -292,16 +292,9 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         """All tests one after another, as the button “Reload and Test” wants it."""
-        from unittest import SkipTest
+        from DiffRegistrationLib.mrml.self_test import run_all
 
-        for name in sorted(name for name in dir(self) if name.startswith("test_")):
-            try:
-                self.setUp()
-                getattr(self, name)()
-            except SkipTest as skipped:
-                self.delayDisplay(f"Skipped {name}: {skipped}")
-            finally:
-                self.tearDown()
+        run_all(self)
         self.delayDisplay("SkullLandmarkDetection works")
 
     def setUp(self):
@@ -312,54 +305,24 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
             self.skipTest("the engine's Python packages are missing; open the module and press Install")
         from tempfile import mkdtemp
 
-        import numpy as np
+        from DiffRegistrationLib.mrml.self_test import head_in_scene
         from DiffRegistrationLib.mrml.views import add_view
-        from DiffRegistrationLib.mrml.xray_node import add_radiograph
-        from DiffRegistrationLib.registration.starts import pose_of_view
-        from DiffRegistrationLib.xray.attenuation import hounsfield_from_attenuation
-        from DiffRegistrationLib.xray.geometry import rigid
-        from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera
-        from DiffRegistrationLib.xray.projector import Projector
-        from DiffRegistrationLib.xray.radiograph import Radiograph
         from LandmarkDetectionLib.atlas.head import phantom_head
 
         self.delayDisplay("Computing a head and X-rays of it")
         self.folder = Path(mkdtemp(prefix="fluororeg-test-"))
         self.logic = SkullLandmarkDetectionLogic()
         self.head = phantom_head(4.0)
-        ct = self.head.ct
-        hounsfield = hounsfield_from_attenuation(ct.attenuation).astype(np.float32)
-        self.ct = slicer.util.addVolumeFromArray(hounsfield, ct.ct_from_voxel, "Head")
-        self.cameras = [
-            c_arm_camera(
-                source_detector_distance=1000.0,
-                source_object_distance=700.0,
-                pixel_spacing=(3.2, 3.2),
-                size=(96, 96),
-                primary_angle_deg=angle,
-            )
-            for angle in (180.0, 90.0)
-        ]
-        usual = pose_of_view("ap", ct, self.cameras[0])
-        centre = rigid.transform_points(usual, [ct.centre])[0]
-        self.truth = rigid.move_about(centre, [0.03, -0.04, 0.05, 6.0, -9.0, 4.0], usual)
-        self.xrays = []
-        for camera, name in zip(self.cameras, ("AP", "Lateral"), strict=True):
-            image = Projector(ct).render(camera.rays(), self.truth)[0].reshape(camera.size)
-            image = image + np.random.default_rng(2).normal(scale=0.02, size=image.shape)
-            seen = Radiograph(image.astype(np.float32), np.ones(camera.size, dtype=bool), camera)
-            self.xrays.append(add_radiograph(seen, name))
-            add_view(self.xrays[-1])
+        shown = head_in_scene(self.head.ct)
+        self.ct, self.xrays, self.cameras, self.truth = shown.ct, list(shown.xrays), shown.cameras, shown.truth
+        for xray in self.xrays:
+            add_view(xray)
 
     def tearDown(self):
         """End the worker, and leave nothing on the disk."""
-        from shutil import rmtree
+        from DiffRegistrationLib.mrml.self_test import clear_away
 
-        if self.logic is not None:
-            self.logic.close()
-        if self.folder is not None:
-            rmtree(self.folder, ignore_errors=True)
-        slicer.mrmlScene.Clear()
+        clear_away(self.logic, self.folder)
 
     def test_CarryOver(self):
         """The template's landmarks come to the head, whose own are known."""
@@ -450,6 +413,7 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
     def test_SaveAndOpen(self):
         """A study and a CT's landmarks come back from the files of the scene."""
         import numpy as np
+        from DiffRegistrationLib.mrml.self_test import save_and_open
         from LandmarkDetectionLib.mrml.ct_landmarks import landmarks_of, put_landmarks
         from LandmarkDetectionLib.mrml.landmark_study import points_of, run_of, studies_in_scene
 
@@ -459,7 +423,7 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
         self.logic.writeLandmarks(study, self.folder / "landmarks.csv")
         self.assertEqual(len((self.folder / "landmarks.csv").read_text(encoding="utf-8").splitlines()), 56)
         self.delayDisplay("Saving the scene and opening it again")
-        self.saveAndOpen()
+        save_and_open(self.folder)
         (study,) = studies_in_scene()
         np.testing.assert_allclose(points_of(study).points, points, atol=1e-3)
         np.testing.assert_allclose(run_of(study).at(0, 1).pixels, found, atol=1e-3)
@@ -528,36 +492,7 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
         self.delayDisplay(f"{what[0].upper()}{what[1:]}: off by {error:.2f} mm")
 
     def listener(self):
-        """Shows how a job goes, not more often than every two seconds."""
-        import time
+        """Shows how a job goes."""
+        from DiffRegistrationLib.mrml.self_test import telling
 
-        from DiffRegistrationLib.mrml.job_results import Listener
-
-        shown = [time.monotonic()]
-
-        def progressed(progress):
-            if time.monotonic() > shown[-1] + 2:
-                shown.append(time.monotonic())
-                self.delayDisplay(f"{100 * progress.part:.0f} %: {progress.words}")
-
-        return Listener(progressed=progressed)
-
-    def saveAndOpen(self):
-        """Write the data of all nodes and the .mrml that names them, and open it in an empty scene."""
-        scene = slicer.mrmlScene
-        scene.SetRootDirectory(str(self.folder))
-        for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
-            # Of the colour tables Slicer has its own again.
-            foreign = node.IsA("vtkMRMLColorNode") and node.GetAttribute("FluoroRegistration.Role") is None
-            if not node.GetSaveWithScene() or foreign:
-                continue
-            node.AddDefaultStorageNode()
-            storage = node.GetStorageNode()
-            if storage is not None:
-                name = f"{node.GetID()}.{storage.GetDefaultWriteFileExtension()}"
-                storage.SetFileName(str(self.folder / name))
-                self.assertTrue(storage.WriteData(node), f"{node.GetName()} cannot be written")
-        path = str(self.folder / "scene.mrml")
-        self.assertTrue(slicer.util.saveScene(path))
-        scene.Clear()
-        slicer.util.loadScene(path)
+        return telling(self)
