@@ -29,12 +29,14 @@ if DEVICE == "cpu":
 from DiffRegistrationLib.benchmarks.gpu_renderers import Ours  # noqa: E402
 from DiffRegistrationLib.benchmarks.projector_on_gpu import Extent, measured, samples_taken  # noqa: E402
 from DiffRegistrationLib.registration.on_device.weighted_sums import weighted_sums  # noqa: E402
+from DiffRegistrationLib.training import device_training_volumes  # noqa: E402
 from DiffRegistrationLib.training.device_training_volumes import DeviceTrainingVolumes  # noqa: E402
 from DiffRegistrationLib.training.training_volumes import TrainingVolumes  # noqa: E402
+from DiffRegistrationLib.xray.projector import device_projector as device_projector_module  # noqa: E402
 from DiffRegistrationLib.xray.projector import triton_casting  # noqa: E402
 from DiffRegistrationLib.xray.projector.accelerated_projector import AcceleratedProjector  # noqa: E402
 from DiffRegistrationLib.xray.projector.autograd import render  # noqa: E402
-from DiffRegistrationLib.xray.projector.device_projector import DeviceProjector  # noqa: E402
+from DiffRegistrationLib.xray.projector.device_projector import DeviceProjector, has_fused_kernel  # noqa: E402
 from DiffRegistrationLib.xray.projector.triton_casting import Tile  # noqa: E402
 
 CENTRE = np.array([12.0, -7.0, 30.0])
@@ -79,9 +81,12 @@ def device_projector() -> DeviceProjector:
 
 
 @pytest.fixture(autouse=True)
-def large_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU the kernel is interpreted, by these tests alone, in large tiles."""
     if DEVICE == "cpu":
         monkeypatch.setattr(triton_casting, "TILE", Tile(rays=128, warps=4))
+        for module in (device_projector_module, device_training_volumes):
+            monkeypatch.setattr(module, "has_fused_kernel", lambda device: True)
 
 
 def assert_like_the_cpu(image: Any, jacobian: Any, rays: Rays, poses: np.ndarray, **sampling: Any) -> None:
@@ -244,9 +249,8 @@ def test_neighbours_on_the_detector_are_neighbours_in_memory() -> None:
 
 
 def test_without_triton_the_torch_path_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    from DiffRegistrationLib.xray.projector import device_projector as module
-
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(device_projector_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(device_projector_module, "has_fused_kernel", has_fused_kernel)
     projector, rays = DeviceProjector(ct(), "cpu"), camera().rays()
     assert not projector.fused
     image, jacobian = projector.render_with_jacobian(rays, torch.tensor(POSES))

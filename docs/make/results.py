@@ -1,6 +1,7 @@
 """docs/results.md and the figures in the README, measured anew on this machine: `make results`.
 
-python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [style] [wrist] [motion]
+python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [fluoroscopes] [style]
+                            [wrist] [motion]
 
 Runs the benchmarks, the demo, the evaluation and trainings as a user would and writes down what they print, with date,
 machine and versions: all of it, or the parts that are named. Evaluation and training take hours; cases of the
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import evaluations
+import fluoroscope_results
 import landmark_results
 import motions
 import style_results
@@ -208,6 +210,14 @@ def landmarks_part() -> Part:
     return _with_machine(landmark_results.in_words(found, table), where, before), []
 
 
+def fluoroscopes_part() -> Part:
+    """A moving head between other fluoroscopes."""
+    before = os.getloadavg()[0]
+    found = fluoroscope_results.run(measured)
+    where = machine("fluororegistration", "numpy", "numba", "torch")
+    return _with_machine(fluoroscope_results.in_words(found, table), where, before), []
+
+
 def style_part() -> Part:
     """Translation of X-rays."""
     before = os.getloadavg()[0]
@@ -236,6 +246,7 @@ PARTS = {
     "evaluation": evaluation_part,
     "training": training_part,
     "landmarks": landmarks_part,
+    "fluoroscopes": fluoroscopes_part,
     "style": style_part,
     "wrist": wrist_part,
     "motion": motion_part,

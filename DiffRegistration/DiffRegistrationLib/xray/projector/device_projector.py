@@ -21,12 +21,8 @@ Jacobians = Float32[torch.Tensor, "poses rays 6"]
 
 
 def has_fused_kernel(device: torch.device) -> bool:
-    """Whether the Triton kernel runs there: on CUDA where Triton is installed, and in Triton's own interpreter."""
-    if find_spec("triton") is None:
-        return False
-    import triton
-
-    return device.type == "cuda" or bool(triton.knobs.runtime.interpret)
+    """Whether the Triton kernel runs there: on CUDA where Triton is installed."""
+    return device.type == "cuda" and find_spec("triton") is not None
 
 
 class DeviceProjector:
