@@ -1,6 +1,8 @@
 """What all tests share: where the real data lies, and a loud word when it does not."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,12 @@ import pytest
 # Where several processes share the tests, each computes on one core.
 if os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ |= {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the tests are shared out, kernels are compiled once and for all of their processes."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        subprocess.run([sys.executable, str(Path(__file__).with_name("compile_kernels.py"))], check=True)
 
 
 def real_data_folder() -> Path | None:
