@@ -46,19 +46,14 @@ class SeenByNetwork:
         return np.stack(moved, axis=-1)
 
 
-def seen_by_network(
-    radiograph: Radiograph, size: int, fields: tuple[float, float], roll: float = 0.0
-) -> SeenByNetwork:
-    """The usable part of an X-ray, as wide as that is, but within the `fields` that the network knows.
-
-    `roll` (rad) is how far the network's camera is rolled about its beam.
-    """
+def seen_by_network(radiograph: Radiograph, size: int, fields: tuple[float, float]) -> SeenByNetwork:
+    """The usable part of an X-ray, as wide as that is, but within the `fields` that the network knows."""
     camera = standing_for(radiograph.camera)
     usable = all_pixels(camera.size)[radiograph.mask.ravel()]
     ends = np.array([usable.min(axis=0), usable.max(axis=0)]) if len(usable) else np.zeros((2, 2))
     focal = np.array([camera.intrinsic[0, 0], camera.intrinsic[1, 1]])
     field = float(np.clip(((ends[1] - ends[0] + 1) / focal).max(), *fields))
-    return _seen(radiograph, camera, NetworkCamera(size, field), _turn_toward_pixel(camera, ends.mean(axis=0), roll))
+    return _seen(radiograph, camera, NetworkCamera(size, field), _turn_toward_pixel(camera, ends.mean(axis=0)))
 
 
 def seen_closely(radiograph: Radiograph, whole: SeenByNetwork, size: int, aim: Aim) -> SeenByNetwork:
@@ -78,9 +73,7 @@ def _seen(
     return SeenByNetwork(network.image_of(shown, turn @ straight.T), network.field, camera)
 
 
-def _turn_toward_pixel(
-    camera: PinholeCamera, pixel: Float64[np.ndarray, "2"], roll: float = 0.0
-) -> Float64[np.ndarray, "3 3"]:
-    """network_from_camera: the least turn that brings the ray through `pixel` (u, v) onto the z axis, then a roll."""
+def _turn_toward_pixel(camera: PinholeCamera, pixel: Float64[np.ndarray, "2"]) -> Float64[np.ndarray, "3 3"]:
+    """network_from_camera: the least turn that brings the ray through `pixel` (u, v) onto the z axis."""
     way = np.linalg.inv(camera.intrinsic) @ [*pixel, 1.0]
-    return turned_toward(way, roll).T
+    return turned_toward(way, 0.0).T
