@@ -16,7 +16,7 @@ from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUM
 from LandmarkDetectionLib.evaluation.dual_fluoroscopy import WAYS
 
 KEPT = FOLDER / "fluoroscopes"
-_MINUTES, _FRAME_PAIRS = 25, 12
+_MINUTES, _FRAME_PAIRS = 25, 6
 _PAIRS = {
     "80° apart": (),
     "45° apart": ("--between", "45"),
