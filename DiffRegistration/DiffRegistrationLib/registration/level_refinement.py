@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float64
 
 from ..xray.geometry import PinholeCamera
-from .result import Iteration
 from .similarity import CORRELATED_FEATURES
-from .solver import Refinement, refine
+from .solver import Refinement, WatchSteps, refine
 from .task import Task
 from .views import view_level
-
-Watch = Callable[[Iteration, Float64[np.ndarray, "4 4"]], None]
 
 
 def refined_at_level(
@@ -23,7 +20,7 @@ def refined_at_level(
     poses: Sequence[Float64[np.ndarray, "4 4"]],
     *,
     most_iterations: int,
-    watch: Watch,
+    watch: WatchSteps,
 ) -> list[Refinement]:
     """Each of `poses` (world_from_ct) refined with the X-rays binned by `binnings`.
 
@@ -47,7 +44,7 @@ def is_solved_on_device(task: Task) -> bool:
 
 
 def _refined(
-    task: Task, binnings: Sequence[int], pose: Float64[np.ndarray, "4 4"], most_iterations: int, watch: Watch
+    task: Task, binnings: Sequence[int], pose: Float64[np.ndarray, "4 4"], most_iterations: int, watch: WatchSteps
 ) -> Refinement:
     views = [
         view_level(radiograph, binning, task.projector, pose, similarity, task.others, weight)

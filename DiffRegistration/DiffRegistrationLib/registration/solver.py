@@ -30,6 +30,10 @@ DAMPING, HARDER, EASIER, LEAST_DAMPING, HELD_BACK = 1e-2, 8.0, 5.0, 1e-6, 1e-3
 LEAST_CURVATURE = 0.25
 
 
+# Told of each step, and the pose (world_from_ct) after it.
+WatchSteps = Callable[[Iteration, Float64[np.ndarray, "4 4"]], None]
+
+
 @dataclass(frozen=True, eq=False)
 class Refinement:
     """Where one level's iterations led, and the comparison there."""
@@ -47,7 +51,7 @@ def refine(
     *,
     binning: int,
     most_iterations: int = 20,
-    watch: Callable[[Iteration, Float64[np.ndarray, "4 4"]], None] | None = None,
+    watch: WatchSteps | None = None,
 ) -> Refinement:
     """Minimise the views' summed cost from `pose` (world_from_ct) at one level.
 

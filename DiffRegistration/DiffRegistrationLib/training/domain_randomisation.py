@@ -242,11 +242,14 @@ class DomainRandomisation:
         return (signal + self._normal(looks.noise, signal.shape[1:]) * (signal / per_pixel).sqrt()).clamp(min=0)
 
     def _normal(self, seeds: Int[np.ndarray, "batch"], shape: torch.Size) -> Float[torch.Tensor, "batch size size"]:
-        """Normally distributed numbers; numpy's are the same in every version of torch."""
+        """Normally distributed numbers, a stream of its own for each image, whichever process it is made in.
+
+        numpy's are the same in every version of torch.
+        """
         if self._device.type == "cuda":
             # The processor would take longer to draw them than a GPU to learn from them.
-            stream = torch.Generator(self._device).manual_seed(int(np.bitwise_xor.reduce(seeds)))
-            return torch.randn((len(seeds), *shape), device=self._device, generator=stream)
+            streams = [torch.Generator(self._device).manual_seed(int(seed)) for seed in seeds]
+            return torch.stack([torch.randn(shape, device=self._device, generator=stream) for stream in streams])
         noise = np.stack([np.random.default_rng(n).standard_normal(shape, dtype=np.float32) for n in seeds])
         return torch.from_numpy(noise).to(self._device)
 

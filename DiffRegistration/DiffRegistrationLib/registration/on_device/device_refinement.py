@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float64
 
 from ..result import Iteration
-from ..solver import Refinement
+from ..solver import Refinement, WatchSteps
 from ..task import Task
 from .device_solver import STEP_NUMBERS, DeviceSolver
 from .device_view import compared, device_view
-
-Watch = Callable[[Iteration, Float64[np.ndarray, "4 4"]], None]
 
 
 def refined_together(
@@ -23,7 +21,7 @@ def refined_together(
     poses: Sequence[Float64[np.ndarray, "4 4"]],
     *,
     most_iterations: int,
-    watch: Watch,
+    watch: WatchSteps,
 ) -> list[Refinement]:
     """Each of `poses` (world_from_ct) refined with the X-rays binned by `binnings`, by correlation.
 
