@@ -29,14 +29,15 @@ MOST_LIKENESS, LEAST_SAMPLES = 0.98, 7.0
 class Comparison:
     """Outcome of comparing DRRs with X-rays: lower `cost` is better, higher `score` is better.
 
-    `cost` and its derivatives by ξ are means over the pixels; `samples` is how many independent ones they are worth:
-    residual² / samples · hessian⁻¹ is the covariance of ξ. `agreement` (1 = identical, 0 = nothing explained) is a
-    score that no small part of the image can outweigh, by which poses are ranked.
+    `cost` and its derivatives by the p parameters (ξ, of a rigid CT) are means over the pixels; `samples` is how many
+    independent ones they are worth: residual² / samples · hessian⁻¹ is the covariance of the parameters. `agreement`
+    (1 = identical, 0 = nothing explained) is a score that no small part of the image can outweigh, by which poses are
+    ranked.
     """
 
     cost: float
-    gradient: Float64[np.ndarray, "6"]
-    hessian: Float64[np.ndarray, "6 6"]
+    gradient: Float64[np.ndarray, "p"]
+    hessian: Float64[np.ndarray, "p p"]
     score: float
     residual: float
     samples: float
@@ -99,7 +100,7 @@ class RobustCorrelation:
         return gain, offset, weights
 
 
-def _times(J: FeatureJacobian, values: Features) -> Float32[np.ndarray, "6"]:
+def _times(J: FeatureJacobian, values: Features) -> Float32[np.ndarray, "p"]:
     """J @ values without BLAS, whose threads would quarrel with the kernel's over the cores."""
     return np.einsum("in,n->i", J, values)
 

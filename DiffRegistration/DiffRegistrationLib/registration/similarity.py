@@ -49,7 +49,7 @@ class Similarity(Protocol):
     """Compares DRRs of one view at one level with its X-ray; made once per level, asked at every step."""
 
     def __call__(
-        self, drr: Float32[np.ndarray, "rows columns"], jacobian: Float32[np.ndarray, "6 rows columns"]
+        self, drr: Float32[np.ndarray, "rows columns"], jacobian: Float32[np.ndarray, "p rows columns"]
     ) -> Comparison: ...
 
 

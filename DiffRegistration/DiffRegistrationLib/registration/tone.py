@@ -23,8 +23,8 @@ class Tone:
     flattening: float = 0.0
 
     def applied(
-        self, drr: Float32[np.ndarray, "rows columns"], jacobian: Float32[np.ndarray, "6 rows columns"]
-    ) -> tuple[Float32[np.ndarray, "rows columns"], Float32[np.ndarray, "6 rows columns"]]:
+        self, drr: Float32[np.ndarray, "rows columns"], jacobian: Float32[np.ndarray, "p rows columns"]
+    ) -> tuple[Float32[np.ndarray, "rows columns"], Float32[np.ndarray, "p rows columns"]]:
         """A DRR in this tone, and its derivative."""
         if self.flattening == 0:
             return drr, jacobian

@@ -90,12 +90,18 @@ class DeformableHead:
             return None
         return self._resampled(jaw, field, points, variation.bone_density)
 
-    def _field(self, variation: HeadVariation) -> OriginField:
-        """Where places (mm along the CT's axes) come from: points in the head's frame, its mouth still open."""
+    def pull_back(self, variation: HeadVariation) -> PullBack:
+        """Where places of the head that differs by `variation` come from, both in the head's frame (mm), the origin's
+        mouth still open.
+        """
         shape = shape_pull_back(variation, self._anatomy)
         # The neck turns where the new proportions have put it.
         shaped = Anatomy.from_points(_inverted(shape, self._anatomy.as_points()))
-        way = chained([wave_pull_back(variation), neck_pull_back(variation.flexion_deg, shaped), shape])
+        return chained([wave_pull_back(variation), neck_pull_back(variation.flexion_deg, shaped), shape])
+
+    def _field(self, variation: HeadVariation) -> OriginField:
+        """Where places (mm along the CT's axes) come from: points in the head's frame, its mouth still open."""
+        way = self.pull_back(variation)
         head_from_ct = rigid.inverse(self._ct_from_head)
         turn, shift = head_from_ct[:3, :3] @ self._axes, head_from_ct[:3, 3]
 

@@ -55,10 +55,11 @@ class OriginField:
             best[off < least], least = points[off < least], np.minimum(off, least)
             if least.max(initial=0) < 1e-6:
                 break
-            points = points + np.linalg.solve(self._slope_at(points), missing[..., None])[..., 0]
+            points = points + np.linalg.solve(self.slope_at(points), missing[..., None])[..., 0]
         return best, least
 
-    def _slope_at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
+    def slope_at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
+        """How origins change with their points (mm)."""
         steps = _DIFFERENCE * self.step * np.eye(3)
         moved = [self.at(points + step) - self.at(points - step) for step in steps]
         return np.stack(moved, axis=2) / (2 * _DIFFERENCE * self.step)
