@@ -208,6 +208,25 @@ def test_a_run_gets_the_network_style_ct_x_rays_and_frames_that_were_chosen(
     panel.detect.cancel()
 
 
+def test_without_a_ct_a_template_sharpens_and_a_ct_takes_its_place_unticked(
+    landmark_panel: Any, tmp_path: Path
+) -> None:
+    panel = landmark_panel
+    cine(range(2), 180.0, "AP")
+    ui = panel.detect.ui
+    (tmp_path / "network.pt").touch()
+    ui.networkPath.currentPath = str(tmp_path / "network.pt")
+    given: list[Any] = []
+    panel.session.logic.detect = lambda *values, **named: given.append(named)
+    assert str(ui.sharpenBox.text) == "Sharpen by a template head" and not ui.sharpenBox.checked
+    ui.sharpenBox.click()
+    ui.detectButton.click()
+    assert given[0]["template"] and given[0]["ct_node"] is None
+    panel.detect.cancel()
+    choose_ct(panel, add_ct())
+    assert str(ui.sharpenBox.text) == "Sharpen by the CT" and not ui.sharpenBox.checked
+
+
 def test_the_slider_the_browser_and_the_tables_go_through_frames_together(landmark_panel: Any) -> None:
     from DiffRegistrationLib.mrml.sequence_items import browser_of
     from LandmarkDetectionLib.mrml.landmark_study import run_of, shown_frame

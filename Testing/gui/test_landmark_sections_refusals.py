@@ -127,7 +127,7 @@ def test_an_x_ray_without_geometry_is_looked_at_in_two_dimensions_and_that_is_sa
     ui.networkPath.currentPath = str(network_file(tmp_path / "network.pt"))
     assert str(ui.viewTable.item(0, 1).text()).startswith("✕ 2D only")
     ui.sharpenBox.click()
-    assert not ui.detectButton.enabled and "Scan has no geometry to register the CT in" in ui.detectButton.toolTip
+    assert not ui.detectButton.enabled and "Scan has no geometry to place a head in" in ui.detectButton.toolTip
     ui.sharpenBox.click()
     assert "Scan has no geometry" in panel.skull_exposure.ui.exposureButton.toolTip
     detect(panel)

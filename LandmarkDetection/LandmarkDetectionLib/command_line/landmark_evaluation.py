@@ -68,8 +68,12 @@ def evaluate(
         trained = read_detector(model)
         content: dict[str, Any] = {"model": model.name, "trained_seconds": trained.metadata["seconds"]}
         if scout:
-            result = scout_figures(trained, None if style is None else read_translation(style))
+            translation = None if style is None else read_translation(style)
+            result = scout_figures(trained, translation)
             content |= {"scout_mean_mm": result.mean_mm, "scout_within_10_mm": result.within}
+            if not trained.is_of_patient:
+                laid = scout_figures(trained, translation, with_template=True)
+                content |= {"template_mean_mm": laid.mean_mm, "template_within_10_mm": laid.within}
             content |= {"errors_mm": dict(zip(result.found.names, result.errors_mm.tolist(), strict=True))}
         else:
             ranges = view_ranges(views or str(trained.metadata["views"]["name"]))
@@ -99,17 +103,28 @@ def evaluate(
             label="Real localizer:",
             style="bold",
         )
+        if not trained.is_of_patient:
+            say(
+                f"{laid.mean_mm:.1f} mm on average, {laid.within:.1%} within 10 mm",
+                label="Real localizer, with a template:",
+                style="bold",
+            )
         return
-    parts = {"": content, ", with the CT": content.get("with_ct", {})}
+    parts = {
+        "": content,
+        ", with the CT": content.get("with_ct", {}),
+        ", with a template": content.get("with_template", {}),
+    }
     for told, figures in parts.items():
         for name in filter(figures.__contains__, ("all", "seen", "not_seen", "eye_lenses")):
             one = figures[name]
             text = f"{one['mean_mm']:.2f} mm, {one['within_2d']:.1%} within 10 mm, {one['within_3d']:.1%} in space"
             say(f"{text} ({one['count']})", label=f"{name.replace('_', ' ')}{told}:", style="bold")
-    if skulls:
-        one = content["skull"]
-        text = f"{one['mean_mm']:.2f} mm from the true surface on average, median {one['median_mm']:.2f} mm"
-        say(f"{text} ({one['count']})", label="Skulls:", style="bold")
+    for told, figures in parts.items():
+        if "skull" in figures:
+            one = figures["skull"]
+            text = f"{one['mean_mm']:.2f} mm from the true surface on average, median {one['median_mm']:.2f} mm"
+            say(f"{text} ({one['count']})", label=f"Skulls{told}:", style="bold")
 
 
 def evaluate_motion(

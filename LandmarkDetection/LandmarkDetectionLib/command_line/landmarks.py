@@ -196,6 +196,12 @@ def detect(
     landmarks: Annotated[
         Path | None, typer.Option("--landmarks", help="Landmarks of that CT (.mrk.json), if the network has none.")
     ] = None,
+    template: Annotated[
+        bool,
+        typer.Option(
+            "--template", help="Without a CT: lay a template head over each X-ray, deformed to it (10 s an X-ray)."
+        ),
+    ] = False,
     skull: Annotated[
         bool, typer.Option("--skull", help="Write the skull, warped to the landmarks, as .vtp and .stl, too.")
     ] = False,
@@ -230,7 +236,16 @@ def detect(
             bone_is_bright=bone_bright,
         )
         with console.status("Finding landmarks…"):
-            views = detect_files(model, files, output=out, ct=ct, landmarks=landmarks, style=style, with_skull=skull)
+            views = detect_files(
+                model,
+                files,
+                output=out,
+                ct=ct,
+                landmarks=landmarks,
+                style=style,
+                with_template=template,
+                with_skull=skull,
+            )
     if as_json:
         content = [detections_as_dict(view.found) for view in views]
         print_json({"views": content, "report": str(out / "report.html")})
@@ -244,6 +259,8 @@ def detect(
                 "by registering the CT" if found.is_registered else "by the network: the CT could not be registered"
             )
             text += f"; placed {placed}"
+        if template:
+            text += "; placed by " + ("a template head" if found.is_fitted else "the network: no template fits")
         if found.is_sure:
             say(text, label=f"{view.name}:", style="bold")
         else:

@@ -27,6 +27,7 @@ def detections_as_dict(found: LandmarkDetections) -> dict[str, Any]:
         "sure": found.is_sure,
         "words": found.words,
         "registered": found.is_registered,
+        "fitted": found.is_fitted,
         "misfit": found.misfit,
         "mm_per_pixel": found.mm_per_pixel,
         "landmarks": [

@@ -19,7 +19,7 @@ class LandmarkDetections:
     errors are each landmark's own. `mm_per_pixel` is a pixel's width at the head. `misfit` says how far, in standard
     deviations, the places are from any head's; `is_sure` whether this is a head as the network
     knows them, `words` why not. `is_registered` tells that places are the CT's, which was registered, and not the
-    network's.
+    network's; `is_fitted` that they are those of a template head that was laid over the X-ray.
     """
 
     names: tuple[str, ...]
@@ -36,6 +36,7 @@ class LandmarkDetections:
     is_sure: bool
     words: str
     is_registered: bool = False
+    is_fitted: bool = False
 
     @property
     def uncertainty_mm(self) -> Float64[np.ndarray, "n"]:

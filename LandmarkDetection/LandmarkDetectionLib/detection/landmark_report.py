@@ -160,9 +160,15 @@ def _facts(view: DetectedView, standing: Sequence[Standing]) -> tuple[tuple[str,
         ("Usable", f"{100 * radiograph.mask.mean():.0f} % of the pixels"),
         ("A pixel at the head", _measured(found.mm_per_pixel, "mm", 3)),
         ("Head from the source", f"{_number(_median(depth), 0)} ± {_measured(_median(deviation), 'mm', 0)}"),
-        ("Placed by", "the CT, registered, where it shows them" if found.is_registered else "the network"),
+        ("Placed by", _placed_by(found)),
         ("Misfit to a head", f"{_number(found.misfit, 1)} standard deviations"),
     )
+
+
+def _placed_by(found: LandmarkDetections) -> str:
+    if found.is_registered:
+        return "the CT, registered, where it shows them"
+    return "a template head, deformed to the X-ray" if found.is_fitted else "the network"
 
 
 def _row(found: LandmarkDetections, n: int, standing: Standing) -> _Row:

@@ -69,6 +69,7 @@ def run_to_text(run: LandmarkRun) -> str:
         "words": [one.words for one in found],
         "is_sure": [int(one.is_sure) for one in found],
         "is_registered": [int(one.is_registered) for one in found],
+        "is_fitted": [int(one.is_fitted) for one in found],
         "mm_per_pixel": _as_list(_significant(np.array([one.mm_per_pixel for one in found], dtype=np.float64))),
         "misfit": _as_list(_significant(np.array([one.misfit for one in found], dtype=np.float64))),
         "visibility": _as_list(np.round([one.visibility for one in found], _DECIMALS)),
@@ -127,8 +128,11 @@ def _detections(content: dict[str, Any], count: int, names: tuple[str, ...]) -> 
         whole[..., first, second] = whole[..., second, first] = upper
         of[name] = whole
     visibility, inside = (_numbers(content, name, (count, n)) for name in ("visibility", "is_in_image"))
-    mm_per_pixel, misfit, sure, registered = (
-        _numbers(content, name, (count,)).tolist() for name in ("mm_per_pixel", "misfit", "is_sure", "is_registered")
+    # Runs that were kept before templates were laid over X-rays say nothing of it.
+    content = {"is_fitted": [0] * count} | content
+    mm_per_pixel, misfit, sure, registered, fitted = (
+        _numbers(content, name, (count,)).tolist()
+        for name in ("mm_per_pixel", "misfit", "is_sure", "is_registered", "is_fitted")
     )
     words = [str(one) for one in content["words"]]
     if len(words) != count:
@@ -143,6 +147,7 @@ def _detections(content: dict[str, Any], count: int, names: tuple[str, ...]) -> 
             is_sure=bool(sure[k]),
             words=words[k],
             is_registered=bool(registered[k]),
+            is_fitted=bool(fitted[k]),
             **{name: values[k] for name, values in of.items()},
         )
         for k in range(count)

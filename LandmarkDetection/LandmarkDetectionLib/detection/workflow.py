@@ -27,6 +27,7 @@ from .refinement import KnownHead, refined
 from .registration_start import landmarks_of_ct
 from .skull import skull_of, usual_template
 from .standing_camera import standing_for
+from .template_refinement import refined_by_template
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +52,15 @@ def detect_files(
     ct: Path | None = None,
     landmarks: Path | None = None,
     style: Path | None = None,
+    with_template: bool = False,
     with_skull: bool = False,
 ) -> list[DetectedView]:
     """Find the landmarks of each X-ray and write landmarks-1.csv, .json and .mrk.json … and report.html to `output`;
     `with_skull` also skull-1.vtp and .stl …, the template's skull warped to them (RAS mm of the X-ray's world).
 
     Given the head's `ct`, it is registered from what the network found, and landmarks are shown where the CT has them:
-    those in the file `landmarks`, or those that the network knows, or the template's, carried over. Through the
+    those in the file `landmarks`, or those that the network knows, or the template's, carried over. Without a CT,
+    `with_template` lays a template head over each X-ray from there, deformed as heads differ. Through the
     translation in the file `style` the network sees the X-rays in the look of DRRs. InputError says what is wrong and
     what to do; bad input leaves nothing behind.
     """
@@ -69,6 +72,9 @@ def detect_files(
     check_folder_for_writing(output)
     if ct is None and landmarks is not None:
         raise InputError(landmarks, "was given without the CT that it belongs to", "Give the CT, too.")
+    if with_template and (ct is not None or trained.is_of_patient):
+        problem = "a CT was given" if ct is not None else f"{model.name} knows one patient's head"
+        raise InputError("template", f"{problem}, for which a template cannot stand", "Give that CT alone.")
     known = None if ct is None else _known_head(ct, landmarks, trained, model)
     views = []
     for number, file in enumerate(files, start=1):
@@ -77,6 +83,8 @@ def detect_files(
         found = detect(trained, shown)
         if known is not None:
             found = refined(found, known, radiograph)
+        elif with_template:
+            found = refined_by_template(found, radiograph)
         views.append(DetectedView(f"View {number}", radiograph, found))
     skulls = []
     if with_skull:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from DiffRegistrationLib.xray.projector import Projector
 from ..atlas.head import Head, phantom_head, template_head
 from ..detection.detector import detect
 from ..detection.refinement import KnownHead, refined
+from ..detection.template_refinement import refined_by_template
 from ..network.model_file import TrainedDetector
 from ..population.view_ranges import ViewRanges
 from .figures import CaseErrors, case_errors, figures
@@ -43,14 +44,16 @@ def evaluated(
 ) -> dict[str, Any]:
     """Figures of `trained` on `count` simulated X-rays (see `figures`), and of the skulls in the first `skulls`.
 
-    Of one patient's network also the figures `with_ct`, where the CT is registered from what was found.
+    Of one patient's network also the figures `with_ct`, where the CT is registered from what was found; of heads in
+    general those `with_template`, where a template is laid over the X-ray, at the known depth.
     """
     cases: list[CaseErrors] = []
-    with_ct: list[CaseErrors] = []
+    sharper: list[CaseErrors] = []
     patient = head_of(0) if trained.is_of_patient else None
     known = None if patient is None else KnownHead(Projector(patient.ct), patient.landmarks)
     skull_error = SkullError(patient) if skulls else None
     surfaces: list[float] = []
+    sharper_surfaces: list[float] = []
     names: tuple[str, ...] = ()
     for number in range(count):
         head: Head = head_of(number)
@@ -61,22 +64,27 @@ def evaluated(
         names = found.names
         with_depth = detect(trained, case.radiograph, depth_mm=case.depth_mm)
         cases.append(case_errors(case, found, with_depth, seconds))
-        if known is not None:
-            began = time.perf_counter()
+        began = time.perf_counter()
+        if known is None:
+            shown = in_space = refined_by_template(with_depth, case.radiograph, case.depth_mm)
+        else:
             shown = refined(found, known, case.radiograph)
             in_space = shown if shown.is_registered else with_depth
-            with_ct.append(case_errors(case, shown, in_space, seconds + time.perf_counter() - began))
+        sharper.append(case_errors(case, shown, in_space, seconds + time.perf_counter() - began))
         if skull_error is not None and number < skulls:
             surfaces.append(skull_error(case, head, with_depth).mean_mm)
+            sharper_surfaces.append(skull_error(case, head, in_space).mean_mm)
         tell(number + 1)
-    content = figures(names, cases)
-    if with_ct:
-        content["with_ct"] = figures(names, with_ct)
+    by_network, by_head = figures(names, cases), figures(names, sharper)
     if surfaces:
-        content["skull"] = {
-            "count": len(surfaces),
-            "mean_mm": float(np.mean(surfaces)),
-            "median_mm": float(np.median(surfaces)),
-            "largest_mm": float(np.max(surfaces)),
-        }
-    return content
+        by_network["skull"], by_head["skull"] = _of_skulls(surfaces), _of_skulls(sharper_surfaces)
+    return by_network | {"with_template" if known is None else "with_ct": by_head}
+
+
+def _of_skulls(surfaces: Sequence[float]) -> dict[str, Any]:
+    return {
+        "count": len(surfaces),
+        "mean_mm": float(np.mean(surfaces)),
+        "median_mm": float(np.median(surfaces)),
+        "largest_mm": float(np.max(surfaces)),
+    }

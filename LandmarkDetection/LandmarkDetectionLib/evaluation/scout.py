@@ -15,6 +15,7 @@ from ..atlas.head import template_head
 from ..atlas.transfer import transferred
 from ..detection.detector import detect
 from ..detection.landmark_detections import LandmarkDetections
+from ..detection.template_refinement import refined_by_template
 from ..network.model_file import TrainedDetector
 from ..style.translated_xray import translated_xray
 from ..style.translation_file import Translation
@@ -45,14 +46,19 @@ class ScoutFigures:
         return float((known <= WITHIN_MM).mean())
 
 
-def scout_figures(trained: TrainedDetector, translation: Translation | None = None) -> ScoutFigures:
-    """The scout's landmarks, found in it through a `translation` if there is one, against those of its CT.
+def scout_figures(
+    trained: TrainedDetector, translation: Translation | None = None, *, with_template: bool = False
+) -> ScoutFigures:
+    """The scout's landmarks, found in it through a `translation` if there is one, against those of its CT;
+    `with_template` those of a template that is laid over it from there.
 
     InputError, which says how to get it, without the data.
     """
     radiograph = XrayFile(sample("skull-phantom-scout")).read()
     carried = transferred(template_head(), read_ct(sample("skull-phantom-ct"))).landmarks
     found = detect(trained, radiograph if translation is None else translated_xray(translation, radiograph))
+    if with_template:
+        found = refined_by_template(found, radiograph)
     camera = radiograph.camera
     assert isinstance(camera, ScanningSlitCamera)
     there = carried.is_in_ct & carried.is_known

@@ -154,12 +154,14 @@ class LandmarkLogic(JobLogic):
         frames: Sequence[int] | None = None,
         style: Path | None = None,
         ct_node: Any = None,
+        template: bool = False,
         wait: bool = True,
         listener: Listener | None = None,
     ) -> Detected | None:
         """Find landmarks in X-rays (one node a view, in step), in `frames` (places from 0; all if None), as a study.
 
-        With `ct_node` landmarks become as sharp as a registration of it. X-rays without a geometry are looked at in
+        With `ct_node` landmarks become as sharp as a registration of it; `template` lays a template head over each
+        X-ray instead, for networks of heads in general. X-rays without a geometry are looked at in
         two dimensions only, which is said.
         """
         nodes = list(xray_nodes)
@@ -175,6 +177,7 @@ class LandmarkLogic(JobLogic):
             style=None if style is None else Path(style).absolute(),
             landmarks=None if ct_node is None else self._landmark_file(ct_node, folder),
             refine=ct_node is not None,
+            template=template and ct_node is None,
             views=len(nodes),
             numbers=wanted.numbers,
             names=tuple(node.GetName() for node in nodes),

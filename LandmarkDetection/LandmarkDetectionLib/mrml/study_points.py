@@ -150,15 +150,16 @@ def _said_by_views(
 ) -> tuple[Float64[np.ndarray, "views n 2"], Float64[np.ndarray, "views n 2 2"]]:
     """Pixels and their errors (px²), each landmark's own: not what the shape of heads made of them together.
 
-    Where a CT was registered to the X-ray its landmarks are meant.
+    Where a CT was registered to the X-ray, or a template laid over it, its landmarks are meant.
     """
     pixels = np.full((len(views), count, 2), np.nan)
     covariance = np.tile(np.eye(2), (len(views), count, 1, 1))
     for number, view in enumerate(views):
         if view is not None:
             one = view.found
-            places = one.pixels if one.is_registered else one.network_pixels
-            errors = one.pixel_covariance if one.is_registered else one.network_covariance
+            of_head = one.is_registered or one.is_fitted
+            places = one.pixels if of_head else one.network_pixels
+            errors = one.pixel_covariance if of_head else one.network_covariance
             known = np.isfinite(places).all(axis=1) & np.isfinite(errors).all(axis=(1, 2))
             pixels[number, known] = places[known]
             covariance[number, known] = errors[known] + _SHARPEST_PX**2 * np.eye(2)

@@ -18,7 +18,7 @@ from slicer.i18n import tr as _
 from .cell_table import Cell, CellTable
 from .found_landmarks import FoundLandmarks, doubts_in_words
 from .landmark_session import LandmarkSession
-from .obstacles import Obstacle, no_ct, no_xray, other_work
+from .obstacles import Obstacle, no_xray, other_work
 
 _NAME = "detect"
 _SHOWN, _ALL, _RANGE = "shown", "all", "range"
@@ -101,6 +101,7 @@ class DetectSection:
         if network is None or not nodes or not self._session.ready(network=True):
             return
         ct = self._session.ct if self._sharpened else None
+        template = self._sharpened and ct is None
         self.ui.detectProgress.value = 0
         self.ui.detectProgress.format = _("Preparing the X-rays…")
         show_text(self.ui.detectState, "")
@@ -112,6 +113,7 @@ class DetectSection:
                 frames=self._places(),
                 style=_path(self.ui.stylePath),
                 ct_node=ct,
+                template=template,
                 wait=False,
                 listener=Listener(progressed=self._progressed, finished=self._detected, refused=self._refused),
             )
@@ -153,7 +155,7 @@ class DetectSection:
 
     @property
     def _sharpened(self) -> bool:
-        return bool(self.ui.sharpenBox.checked) and self._session.ct is not None
+        return bool(self.ui.sharpenBox.checked)
 
     def _progressed(self, progress: Progress) -> None:
         self.ui.detectProgress.value = round(1000 * progress.part)
@@ -210,17 +212,7 @@ class DetectSection:
             _("End the search; the frames that are done are kept."),
             (not detecting, _("No search runs.")),
         )
-        enable(
-            self.ui.sharpenBox,
-            _(
-                "The CT is registered from what the network finds, and its landmarks are shown where it lies then: as "
-                "sharp as a registration. The CT is not moved."
-            ),
-            no_ct(self._session.ct),
-            (detecting, _("Wait for the end of the search, or cancel it.")),
-        )
-        if self._session.ct is None:
-            tick(self.ui.sharpenBox, False)
+        self._show_sharpening(detecting)
         several = len(self._frames) > 1
         for box in (self.ui.networkPath, self.ui.stylePath, self.ui.viewTable):
             box.enabled = not detecting
@@ -229,6 +221,25 @@ class DetectSection:
             box.enabled = several and not detecting and self.ui.framesBox.currentData == _RANGE
         self.ui.detectProgress.visible = detecting
         self.found.update()
+
+    def _show_sharpening(self, detecting: bool) -> None:
+        """By the CT where one is chosen, else by a template; with the meaning the tick goes."""
+        if self._session.ct is not None:
+            text = _("Sharpen by the CT")
+            says = _(
+                "The CT is registered from what the network finds, and its landmarks are shown where it lies then: as "
+                "sharp as a registration. The CT is not moved."
+            )
+        else:
+            text = _("Sharpen by a template head")
+            says = _(
+                "A head that deforms as heads differ is laid over each X-ray from what the network finds, and its "
+                "landmarks are shown: some ten seconds an X-ray. For networks of heads in general."
+            )
+        if str(self.ui.sharpenBox.text) != text:
+            self.ui.sharpenBox.text = text
+            tick(self.ui.sharpenBox, False)
+        enable(self.ui.sharpenBox, says, (detecting, _("Wait for the end of the search, or cancel it.")))
 
     def _obstacles(self, nodes: Sequence[Any]) -> list[Obstacle]:
         """What stands in the way of a run, what is to be done first on top."""
@@ -242,8 +253,8 @@ class DetectSection:
             (style is not None and not style.exists(), _("There is no X-ray style in the file named here.")),
             (
                 bool(flat) and self._sharpened,
-                _("{name} has no geometry to register the CT in: take the tick off “Sharpen by the CT”.").format(
-                    name=", ".join(flat)
+                _("{name} has no geometry to place a head in: take the tick off “{box}”.").format(
+                    name=", ".join(flat), box=self.ui.sharpenBox.text
                 ),
             ),
             (self._places() == [], _("None of the frames is chosen: the first one comes after the last one.")),

@@ -14,7 +14,8 @@ from DiffRegistrationLib.registration.similarity import Comparison, correlation_
 from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera
 from DiffRegistrationLib.xray.geometry.pixel_grid import all_pixels
 from DiffRegistrationLib.xray.radiograph import Radiograph
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
+from scipy import ndimage
 
 from .placed_template import PlacedTemplate
 
@@ -23,6 +24,12 @@ _OPENING_DEG, _DENSITY = 5.0, 0.15
 # In standard deviations: landmarks that are further off count less and less.
 _CAUCHY = 2.5
 _STEP_MM = 0.05
+# Fewer pixels than this are not enough to go by.
+LEAST_PIXELS = 100
+# Where the template shows so much (line integral), and so far around, the X-ray is compared.
+_LEAST_SHOWN, _AROUND_MM = 0.05, 20.0
+# Of the values that edges are worth by how alike neighbours are: found by heads that no figure is of.
+_WORTH = 4.0
 # Sharper than this no image is matched.
 _LEAST_RESIDUAL = 1e-3
 
@@ -68,13 +75,15 @@ def known_depth(camera: PinholeCamera, depth_mm: float, deviation_mm: float) -> 
 class FoundLandmarks:
     """Landmarks found in an X-ray: `pixels` (u, v), NaN where not, with their `covariance` (px²), each on its own.
 
-    What a network is wrong about it is often wrong about all over, so that each counts by `share`.
+    What a network is wrong about it is often wrong about all over, so that each counts by `share`. `shown` is the part
+    of them that the X-ray is thought to show.
     """
 
     camera: Camera
     pixels: Float64[np.ndarray, "n 2"]
     covariance: Float64[np.ndarray, "n 2 2"]
     share: float
+    shown: float
 
     def __call__(self, placed: PlacedTemplate) -> Evidence:
         points, J = placed.landmarks_with_jacobian()
@@ -104,16 +113,21 @@ class Pixels:
         coarse = radiograph.binned(binning)
         mask = coarse.mask.copy()
         rays = coarse.camera.rays(all_pixels(coarse.camera.size)[mask.ravel()])
-        told = ~placed.template.ends_on(rays, placed.world_from_head)
+        shown, _ = placed.template.cast(placed.shape, placed.world_from_head, rays, step_mm, with_jacobian=False)
+        about = np.zeros_like(mask)
+        about[mask] = shown > _LEAST_SHOWN
+        reach = round(_AROUND_MM / coarse.camera.pixel_footprint_mm(placed.world_from_head[:3, 3]))
+        about = ndimage.binary_dilation(about, iterations=max(1, reach))
+        told = ~placed.template.ends_on(rays, placed.world_from_head) & about[mask]
         mask[mask] = told
         self._rays, self._step_mm, self._mask = rays[told], step_mm, mask
-        self._similarity = correlation_of(edges)(coarse.attenuation, mask)
+        self._similarity = correlation_of(edges)(coarse.attenuation, mask) if len(self._rays) >= LEAST_PIXELS else None
         self._information: float | None = None
 
     @property
-    def mask(self) -> Bool[np.ndarray, "rows columns"]:
-        """The pixels that are compared."""
-        return self._mask
+    def are_enough(self) -> bool:
+        """Whether there are enough of them to go by; fewer cannot be compared."""
+        return self._similarity is not None
 
     def compared(self, placed: PlacedTemplate) -> Comparison:
         """The X-ray against the template's DRR."""
@@ -122,12 +136,13 @@ class Pixels:
         image[self._mask] = values
         jacobian = np.zeros((derivative.shape[1], *self._mask.shape), dtype=np.float32)
         jacobian[:, self._mask] = derivative.T
+        assert self._similarity is not None, "too few pixels"
         return self._similarity(image, jacobian)
 
     def __call__(self, placed: PlacedTemplate) -> Evidence:
         compared = self.compared(placed)
         if self._information is None:
             # As the robust weights' scale, from the first template on.
-            self._information = compared.samples / max(compared.residual**2, _LEAST_RESIDUAL)
+            self._information = _WORTH * compared.samples / max(compared.residual**2, _LEAST_RESIDUAL)
         scale = self._information
         return Evidence(scale * compared.cost, scale * compared.gradient, scale * compared.hessian)

@@ -46,6 +46,7 @@ def deformable_template(head: Head, seed: int = 0) -> DeformableTemplate:
     origins = _origins(head, nodes, seed)
     mean = origins.mean(axis=0)
     modes = _modes(origins - mean, np.where(_is_near(grid, tissue), 1.0, _AIR))
+    points = rigid.transform_points(head_from_ct, head.landmarks.points)
     bone, known = _attenuation(_BONE_ABOVE_HOUNSFIELD), rigid.transform_points(head_from_ct, _tissue(coarse))
     end = float(known[:, 2].min())
     last = known[known[:, 2] < end + _LAST_SLICES_MM, :2]
@@ -59,7 +60,7 @@ def deformable_template(head: Head, seed: int = 0) -> DeformableTemplate:
         grid.first,
         _NODES_MM,
         Anatomy.of(head.landmarks),
-        rigid.transform_points(head_from_ct, head.landmarks.points),
+        np.where(head.landmarks.is_in_ct[:, None], points, np.nan),
         end - _BELIEVED_MM,
         np.array([last.min(axis=0), last.max(axis=0)]),
     )

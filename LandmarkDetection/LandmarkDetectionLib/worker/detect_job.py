@@ -93,6 +93,10 @@ class _Finder:
     def __init__(self, job: DetectJob, trained: TrainedDetector, translation: Any, tell: Tell) -> None:
         self._trained, self._translation = trained, translation
         self._known = _known_head(job, trained, tell) if job.refine else None
+        self._with_template = job.template
+        if job.template and trained.is_of_patient:
+            problem = "knows one patient's head, for which a template cannot stand"
+            raise InputError(job.model.name, problem, "Choose that patient's CT, or do without sharpening.")
 
     def found(self, radiograph: Radiograph, *, is_planar: bool) -> LandmarkDetections:
         """Those in an X-ray. InputError where too little of it can be used."""
@@ -103,7 +107,13 @@ class _Finder:
         translation = self._translation
         shown = radiograph if translation is None else translated_xray(translation, radiograph)
         found = detect(self._trained, shown)
-        return found if self._known is None or is_planar else refined(found, self._known, radiograph)
+        if is_planar:
+            return found
+        if self._with_template:
+            from ..detection.template_refinement import refined_by_template
+
+            return refined_by_template(found, radiograph)
+        return found if self._known is None else refined(found, self._known, radiograph)
 
 
 def _known_head(job: DetectJob, trained: TrainedDetector, tell: Tell) -> KnownHead:

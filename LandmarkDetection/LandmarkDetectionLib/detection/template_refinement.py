@@ -1,0 +1,107 @@
+"""Where no CT is at hand: a template, deformed as heads differ, is laid over the X-ray and shows its landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from DiffRegistrationLib.xray.geometry import rigid
+from DiffRegistrationLib.xray.radiograph import Radiograph
+from jaxtyping import Float64
+
+from ..atlas.head import phantom_head, template_head
+from ..population.dry_skull import dry_skull
+from ..skull_shape.procrustes import best_rigid
+from ..template_fit.deformable_template import DeformableTemplate
+from ..template_fit.evidence import FoundLandmarks, known_depth
+from ..template_fit.learnt_template import deformable_template
+from ..template_fit.placed_template import PlacedTemplate
+from ..template_fit.template_fit import TemplateFit, best_fit
+from .landmark_detections import LandmarkDetections
+from .standing_camera import standing_for
+from .usable_part import in_usable_part
+
+_PHANTOM_MM = 1.5
+# A network is wrong about many landmarks alike: each counts by this part.
+_SHARE = 0.1
+# Part of the X-ray's edges: a template that explains less is not believed.
+_BELIEVED = 0.15
+_DEPTH_MM = 2.0
+_STEP_MM = 0.05
+# Landmarks of the template are as exact as they were placed, and modes do not hold everything.
+_PLACED_MM = 1.5
+# What is the same about neighbouring pixels makes a fit seem surer than it is: variances by this factor.
+_OVERCONFIDENCE = 4.0
+
+
+@cache
+def usual_templates() -> tuple[DeformableTemplate, ...]:
+    """The templates that heads in X-rays are explained by: the usual one, its bone alone, and the computed head; made
+    once, which takes seconds.
+    """
+    usual, computed = template_head(), phantom_head(_PHANTOM_MM)
+    others = () if usual.name == computed.name else (computed,)
+    return tuple(map(deformable_template, (usual, dry_skull(usual), *others)))
+
+
+def refined_by_template(
+    found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | None = None
+) -> LandmarkDetections:
+    """The landmarks of the template that explains `radiograph` best, beginning from those `found`; these as they are
+    where none explains enough.
+
+    `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. Landmarks that
+    the template does not know stay as they were found.
+    """
+    camera = standing_for(radiograph.camera)
+    world_from_camera = rigid.inverse(camera.camera_from_world)
+    points = rigid.transform_points(world_from_camera, found.camera_points)
+    begun = []
+    for template in usual_templates():
+        usual = template.landmarks(template.usual_shape)
+        both = np.isfinite(usual).all(axis=1) & np.isfinite(points).all(axis=1)
+        begun.append(PlacedTemplate(template, best_rigid(usual[both], points[both]), template.usual_shape))
+    shown = float((found.visibility > 0.5).mean())
+    seen = FoundLandmarks(radiograph.camera, found.network_pixels, found.network_covariance, _SHARE, shown)
+    depth = () if depth_mm is None else (known_depth(camera, depth_mm, _DEPTH_MM),)
+    fit = best_fit(begun, radiograph, seen, depth)
+    if fit is None or fit.agreement < _BELIEVED:
+        return found
+    return _shown(found, fit, radiograph)
+
+
+def _shown(found: LandmarkDetections, fit: TemplateFit, radiograph: Radiograph) -> LandmarkDetections:
+    world, J = fit.placed.landmarks_with_jacobian()
+    there = np.isfinite(world).all(axis=1)
+    world, J = world[there], J[there]
+    covariance = _OVERCONFIDENCE * np.einsum("nik,kl,njl->nij", J, fit.covariance, J) + _PLACED_MM**2 * np.eye(3)
+    camera, standing = radiograph.camera, standing_for(radiograph.camera)
+    moved = [
+        (camera.project(world + _STEP_MM * axis) - camera.project(world - _STEP_MM * axis)) / (2 * _STEP_MM)
+        for axis in np.eye(3)
+    ]
+    D, turn = np.stack(moved, axis=-1), standing.camera_from_world[:3, :3]
+    pixels = _with(found.pixels, there, camera.project(world))
+    in_camera = rigid.transform_points(standing.camera_from_world, world)
+    return replace(
+        found,
+        pixels=pixels,
+        pixel_covariance=_with(found.pixel_covariance, there, _carried(covariance, D)),
+        camera_points=_with(found.camera_points, there, in_camera),
+        camera_covariance=_with(found.camera_covariance, there, _carried(covariance, turn)),
+        is_in_image=in_usable_part(radiograph, pixels),
+        is_fitted=True,
+    )
+
+
+def _carried(covariance: Float64[np.ndarray, "n 3 3"], by: np.ndarray) -> np.ndarray:
+    """Covariances through a linear map, symmetric to the last bit."""
+    carried = by @ covariance @ np.swapaxes(by, -1, -2)
+    return np.asarray(0.5 * (carried + np.swapaxes(carried, -1, -2)))
+
+
+def _with(values: np.ndarray, where: np.ndarray, new: np.ndarray) -> np.ndarray:
+    changed = values.copy()
+    changed[where] = new
+    return changed

@@ -1,0 +1,167 @@
+"""A template that deforms: what it casts, where its landmarks go, and that it finds its way to a head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from DiffRegistrationLib.xray.geometry import PinholeCamera, rigid
+from DiffRegistrationLib.xray.projector import Projector
+from DiffRegistrationLib.xray.radiograph import Radiograph
+from LandmarkDetectionLib.atlas.head import phantom_head
+from LandmarkDetectionLib.atlas.head_frame import ct_from_head
+from LandmarkDetectionLib.population.origin_field import OriginField
+from LandmarkDetectionLib.population.population import population_head
+from LandmarkDetectionLib.skull_shape.procrustes import best_rigid
+from LandmarkDetectionLib.template_fit.deformable_template import DeformableTemplate, HeadShape
+from LandmarkDetectionLib.template_fit.evidence import FoundLandmarks, known_depth
+from LandmarkDetectionLib.template_fit.learnt_template import deformable_template
+from LandmarkDetectionLib.template_fit.placed_template import PlacedTemplate
+from LandmarkDetectionLib.template_fit.template_fit import best_fit
+
+_FROM_FRONT = rigid.rigid(rigid.rotation_exp([np.pi / 2, 0, 0]) @ rigid.rotation_exp([0, 0, 0.3]), [5.0, -3.0, 750.0])
+
+
+@pytest.fixture(scope="module")
+def head():  # type: ignore[no-untyped-def]
+    return phantom_head(3.0)
+
+
+@pytest.fixture(scope="module")
+def template(head) -> DeformableTemplate:  # type: ignore[no-untyped-def]
+    return deformable_template(head)
+
+
+@pytest.fixture(scope="module")
+def camera() -> PinholeCamera:
+    return PinholeCamera.from_distances(1100.0, (4.0, 4.0), (96, 96), np.eye(4))
+
+
+def smooth(template: DeformableTemplate) -> DeformableTemplate:
+    """With a cloud instead of a head: finite differences see no voxels in it."""
+    k, j, i = np.indices(template.volume.shape)
+    middle = (np.array(template.volume.shape) - 1) / 2
+    square = ((k - middle[0]) ** 2 + (j - middle[1]) ** 2 + (i - middle[2]) ** 2) / 7.0**2
+    return replace(template, volume=(0.02 * np.exp(-0.5 * square)).astype(np.float32), bone_above=0.012)
+
+
+def straight(template: DeformableTemplate) -> DeformableTemplate:
+    """A template whose usual shape is that of the head it was made of."""
+    nodes = np.indices(template.mean.shape[:3])[::-1].transpose(1, 2, 3, 0)
+    return replace(template, mean=(template.first + template.spacing * nodes).astype(np.float32))
+
+
+def test_an_undeformed_template_casts_what_the_projector_does(
+    head, template: DeformableTemplate, camera: PinholeCamera
+) -> None:  # type: ignore[no-untyped-def]
+    rays = camera.rays()
+    same = straight(template)
+    values, _ = same.cast(same.usual_shape, _FROM_FRONT, rays, 0.5, with_jacobian=False)
+    expected = Projector(head.ct).render(rays, (_FROM_FRONT @ rigid.inverse(ct_from_head(head.landmarks)))[None])[0]
+    above = ~same.ends_on(rays, _FROM_FRONT)
+    assert np.abs(values - expected)[above].mean() < 0.01 * expected[above].mean()
+
+
+def test_every_derivative_of_a_cast_is_what_finite_differences_find(
+    template: DeformableTemplate, camera: PinholeCamera
+) -> None:
+    cloud, rays = smooth(template), camera.rays()[::7]
+    coefficients = 0.5 * np.random.default_rng(1).normal(size=template.mode_count)
+    sizes = np.concatenate([np.full(3, 1e-3), np.full(3, 0.1), [0.2, 0.01], np.full(template.mode_count, 0.05)])
+    for which in (*range(8), 8, 11, 20, len(sizes) - 1):
+        # Where the jaw turns sharply, how much it turns there is left out of the derivative by all else.
+        shape = HeadShape(3.0 if which == 6 else 0.0, 0.1, coefficients)
+        placed = PlacedTemplate(cloud, _FROM_FRONT, shape)
+        step = np.zeros(len(sizes))
+        step[which] = sizes[which]
+        ahead, behind = (
+            cloud.cast(moved.shape, moved.world_from_head, rays, 1.0, with_jacobian=False)[0]
+            for moved in (placed.moved(step), placed.moved(-step))
+        )
+        expected = (ahead - behind) / (2 * sizes[which])
+        _, J = cloud.cast(shape, _FROM_FRONT, rays, 1.0)
+        assert np.linalg.norm(J[:, which] - expected) < 0.05 * np.linalg.norm(expected), which
+
+
+def test_landmarks_come_from_the_templates_and_move_as_their_derivative_says(template: DeformableTemplate) -> None:
+    shape = HeadShape(4.0, 0.0, np.random.default_rng(2).normal(size=template.mode_count))
+    points, J = template.landmarks_with_jacobian(shape)
+    field = OriginField(
+        (template.mean + template.modes @ shape.coefficients).astype(np.float64), template.first, template.spacing
+    )
+    shut = replace(shape, opening_deg=0.0)
+    assert np.abs(field.at(template.landmarks(shut)) - template.points).max() < 0.01
+    for which in (2, 5, 30):
+        step = np.zeros(len(shape.numbers))
+        step[which] = 0.02
+        expected = (template.landmarks(shape.moved(step)) - template.landmarks(shape.moved(-step))) / 0.04
+        assert np.linalg.norm(J[:, :, which] - expected) < 0.05 * np.linalg.norm(expected)
+    assert np.isfinite(points).all()
+
+
+def test_modes_hold_the_heads_of_the_population(head, template: DeformableTemplate) -> None:  # type: ignore[no-untyped-def]
+    """Landmarks of other heads are reached to some millimetres by the template's own numbers."""
+    other = population_head([head], 4, seed=7, voxel_mm=6.0)
+    truth = other.landmarks.points
+    start = best_rigid(template.landmarks(template.usual_shape), truth)
+    placed = PlacedTemplate(template, start, template.usual_shape)
+    before = np.linalg.norm(placed.landmarks() - truth, axis=1).mean()
+    for _ in range(8):
+        points, J = placed.landmarks_with_jacobian()
+        A, off = J.reshape(-1, J.shape[2]), (truth - points).reshape(-1)
+        prior = np.array([0.0] * 6 + [0.04, 1.0] + [1.0] * template.mode_count)
+        pull = prior * np.concatenate([np.zeros(6), placed.shape.numbers])
+        placed = placed.moved(np.linalg.solve(A.T @ A + np.diag(prior), A.T @ off - pull))
+    after = np.linalg.norm(placed.landmarks() - truth, axis=1).mean()
+    assert after < 1.5 < before
+
+
+def test_a_known_depth_holds_the_landmarks_mean(template: DeformableTemplate, camera: PinholeCamera) -> None:
+    placed = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
+    depth = float(placed.landmarks()[:, 2].mean())
+    there, beyond = (known_depth(camera, depth + off, 2.0)(placed) for off in (0.0, 10.0))
+    assert there.cost == pytest.approx(0.0, abs=1e-9) and beyond.cost == pytest.approx(12.5)
+    # Along the head's y axis, which the beam goes along here.
+    step = np.zeros(len(beyond.gradient))
+    step[3:6] = _FROM_FRONT[:3, :3].T @ [0, 0, 10.0]
+    assert beyond.gradient @ step == pytest.approx(-25.0)
+
+
+@pytest.mark.slow
+def test_from_landmarks_that_are_centimetres_off_the_template_finds_another_head(
+    head, template: DeformableTemplate, camera: PinholeCamera
+) -> None:  # type: ignore[no-untyped-def]
+    """The X-ray is another renderer's, of a head whose CT the template never saw."""
+    other = population_head([head], 3, seed=11, voxel_mm=2.0)
+    pose = _FROM_FRONT @ rigid.inverse(ct_from_head(other.landmarks))
+    image = Projector(other.ct).render(camera.rays(), pose[None])[0].reshape(camera.size)
+    xray = Radiograph(image.astype(np.float32), np.ones(camera.size, dtype=bool), camera, ())
+    truth = rigid.transform_points(pose, other.landmarks.points)
+    random = np.random.default_rng(3)
+    off = rigid.about(truth.mean(axis=0), rigid.rigid(rigid.rotation_exp([0.08, -0.06, 0.05]), [9.0, -7.0, 0.0]))
+    pixels = camera.project(rigid.transform_points(off, truth)) + random.normal(size=(len(truth), 2))
+    covariance = np.tile(np.diag([9.0, 9.0]), (len(truth), 1, 1))
+    begun = PlacedTemplate(
+        template,
+        best_rigid(template.landmarks(template.usual_shape), rigid.transform_points(off, truth)),
+        template.usual_shape,
+    )
+    fit = best_fit([begun], xray, FoundLandmarks(camera, pixels, covariance, 0.1, 1.0))
+    assert fit is not None and fit.agreement > 0.6
+
+    def error_mm(where: np.ndarray) -> float:
+        mm = truth[:, 2].mean() / camera.intrinsic[0, 0]
+        return float(np.linalg.norm(where - camera.project(truth), axis=1).mean() * mm)
+
+    assert error_mm(camera.project(fit.placed.landmarks())) < 3.0 < 9.0 < error_mm(pixels)
+
+
+def test_an_x_ray_of_nothing_is_fitted_by_none(template: DeformableTemplate, camera: PinholeCamera) -> None:
+    """Where nothing is usable there is no fit, and no error."""
+    blank = Radiograph(np.zeros(camera.size, np.float32), np.zeros(camera.size, dtype=bool), camera, ())
+    placed = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
+    found = FoundLandmarks(
+        camera, camera.project(placed.landmarks()), np.tile(np.eye(2), (len(template.points), 1, 1)), 0.1, 1.0
+    )
+    assert best_fit([placed], blank, found) is None
