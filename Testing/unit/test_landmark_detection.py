@@ -109,6 +109,8 @@ def test_commands_lead_from_a_ct_with_landmarks_to_those_in_an_x_ray(tmp_path: P
     assert [row["name"] for row in rows] == [one["name"] for one in view["landmarks"]]
     assert read_landmarks(tmp_path / "found" / "landmarks-1.mrk.json").is_known.all()
     assert (tmp_path / "found" / "report.html").is_file()
+    unfit = run("landmarks", "detect", network, case.xray, *seen, "--template")
+    assert unfit.code == 2 and "a template cannot stand" in unfit.stderr
     other = run("landmarks", "evaluate", network, "--count", 1)
     assert other.code == 2 and "one patient's head" in other.stderr
     moving = run("landmarks", "evaluate-motion", network, "--count", 2)

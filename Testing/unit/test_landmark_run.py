@@ -52,7 +52,7 @@ def a_run(**changes: Any) -> LandmarkRun:
     run = LandmarkRun(
         2,
         (12, 13, 40),
-        ((found(1), found(2, is_registered=True)), (None, doubtful), (None, None)),
+        ((found(1), found(2, is_registered=True)), (None, replace(doubtful, is_fitted=True)), (None, None)),
         (False, True),
         skull_landmarks().fingerprint,
         "network of one patient's head, views frontal",

@@ -128,35 +128,6 @@ def test_a_known_depth_holds_the_landmarks_mean(template: DeformableTemplate, ca
     assert beyond.gradient @ step == pytest.approx(-25.0)
 
 
-@pytest.mark.slow
-def test_from_landmarks_that_are_centimetres_off_the_template_finds_another_head(
-    head, template: DeformableTemplate, camera: PinholeCamera
-) -> None:  # type: ignore[no-untyped-def]
-    """The X-ray is another renderer's, of a head whose CT the template never saw."""
-    other = population_head([head], 3, seed=11, voxel_mm=2.0)
-    pose = _FROM_FRONT @ rigid.inverse(ct_from_head(other.landmarks))
-    image = Projector(other.ct).render(camera.rays(), pose[None])[0].reshape(camera.size)
-    xray = Radiograph(image.astype(np.float32), np.ones(camera.size, dtype=bool), camera, ())
-    truth = rigid.transform_points(pose, other.landmarks.points)
-    random = np.random.default_rng(3)
-    off = rigid.about(truth.mean(axis=0), rigid.rigid(rigid.rotation_exp([0.08, -0.06, 0.05]), [9.0, -7.0, 0.0]))
-    pixels = camera.project(rigid.transform_points(off, truth)) + random.normal(size=(len(truth), 2))
-    covariance = np.tile(np.diag([9.0, 9.0]), (len(truth), 1, 1))
-    begun = PlacedTemplate(
-        template,
-        best_rigid(template.landmarks(template.usual_shape), rigid.transform_points(off, truth)),
-        template.usual_shape,
-    )
-    fit = best_fit([begun], xray, FoundLandmarks(camera, pixels, covariance, 0.1, 1.0))
-    assert fit is not None and fit.agreement > 0.6
-
-    def error_mm(where: np.ndarray) -> float:
-        mm = truth[:, 2].mean() / camera.intrinsic[0, 0]
-        return float(np.linalg.norm(where - camera.project(truth), axis=1).mean() * mm)
-
-    assert error_mm(camera.project(fit.placed.landmarks())) < 3.0 < 9.0 < error_mm(pixels)
-
-
 def test_an_x_ray_of_nothing_is_fitted_by_none(template: DeformableTemplate, camera: PinholeCamera) -> None:
     """Where nothing is usable there is no fit, and no error."""
     blank = Radiograph(np.zeros(camera.size, np.float32), np.zeros(camera.size, dtype=bool), camera, ())

@@ -172,6 +172,9 @@ def test_with_the_ct_landmarks_lie_where_a_registration_has_them(tmp_path: Path,
         client.submit(replace(job, model=untrained(tmp_path / "other.pt", "0123456789abcdef")))
         (refused,) = of(Refused, heard(client))
         assert isinstance(refused, Refused) and "another CT" in refused.problem
+        client.submit(replace(job, refine=False, template=True))
+        (refused,) = of(Refused, heard(client))
+        assert isinstance(refused, Refused) and "a template cannot stand" in refused.problem
 
 
 def test_a_skull_lies_where_its_landmarks_do(client: WorkerClient, tmp_path: Path, model: Path) -> None:

@@ -1,7 +1,7 @@
 """docs/results.md and the figures in the README, measured anew on this machine: `make results`.
 
-python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [fluoroscopes] [style]
-                            [wrist] [motion]
+python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [template]
+                            [fluoroscopes] [style] [wrist] [motion]
 
 Runs the benchmarks, the demo, the evaluation and trainings as a user would and writes down what they print, with date,
 machine and versions: all of it, or the parts that are named. Evaluation and training take hours; cases of the
@@ -25,6 +25,7 @@ import fluoroscope_results
 import landmark_results
 import motions
 import style_results
+import template_results
 import trainings
 from DiffRegistrationLib.benchmarks.machine import machine
 
@@ -210,6 +211,14 @@ def landmarks_part() -> Part:
     return _with_machine(landmark_results.in_words(found, table), where, before), []
 
 
+def template_part() -> Part:
+    """Heads without a CT, by a template that deforms."""
+    before = os.getloadavg()[0]
+    found = template_results.run(measured)
+    where = machine("fluororegistration", "numpy", "numba", "torch")
+    return _with_machine(template_results.in_words(found, table), where, before), []
+
+
 def fluoroscopes_part() -> Part:
     """A moving head between other fluoroscopes."""
     before = os.getloadavg()[0]
@@ -246,6 +255,7 @@ PARTS = {
     "evaluation": evaluation_part,
     "training": training_part,
     "landmarks": landmarks_part,
+    "template": template_part,
     "fluoroscopes": fluoroscopes_part,
     "style": style_part,
     "wrist": wrist_part,
