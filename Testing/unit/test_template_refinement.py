@@ -82,8 +82,10 @@ def test_another_heads_landmarks_become_sharp_and_say_by_how_much(known: Head, c
     assert np.array_equal(sharper.network_pixels, found.network_pixels)
 
 
-def test_an_x_ray_that_no_head_explains_keeps_what_was_found(known: Head, camera: PinholeCamera) -> None:
+def test_where_no_head_explains_an_x_ray_what_was_found_is_doubtful(known: Head, camera: PinholeCamera) -> None:
     pose = _FROM_FRONT @ rigid.inverse(ct_from_head(known.landmarks))
     found = found_by_a_network(rigid.transform_points(pose, known.landmarks.points), camera)
     stripes = np.broadcast_to(2 + np.sin(np.arange(96) / 2.5)[:, None], _SIZE).astype(np.float32)
-    assert refined_by_template(found, Radiograph(stripes, np.ones(_SIZE, dtype=bool), camera)) is found
+    kept = refined_by_template(found, Radiograph(stripes, np.ones(_SIZE, dtype=bool), camera))
+    assert np.array_equal(kept.pixels, found.pixels) and not kept.is_fitted
+    assert found.is_sure and not kept.is_sure and "no template of a head" in kept.words

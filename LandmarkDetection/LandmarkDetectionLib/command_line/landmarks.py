@@ -259,8 +259,8 @@ def detect(
                 "by registering the CT" if found.is_registered else "by the network: the CT could not be registered"
             )
             text += f"; placed {placed}"
-        if template:
-            text += "; placed by " + ("a template head" if found.is_fitted else "the network: no template fits")
+        if found.is_fitted:
+            text += "; placed by a template head"
         if found.is_sure:
             say(text, label=f"{view.name}:", style="bold")
         else:

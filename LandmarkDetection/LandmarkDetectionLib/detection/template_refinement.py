@@ -27,6 +27,7 @@ _PHANTOM_MM = 1.5
 _SHARE = 0.1
 # Part of the X-ray's edges: a template that explains less is not believed.
 _BELIEVED = 0.15
+_NO_HEAD = "no template of a head, however it is deformed, looks like this X-ray"
 _DEPTH_MM = 2.0
 _STEP_MM = 0.05
 # Landmarks of the template are as exact as they were placed, and modes do not hold everything.
@@ -48,8 +49,8 @@ def usual_templates() -> tuple[DeformableTemplate, ...]:
 def refined_by_template(
     found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | None = None
 ) -> LandmarkDetections:
-    """The landmarks of the template that explains `radiograph` best, beginning from those `found`; these as they are
-    where none explains enough.
+    """The landmarks of the template that explains `radiograph` best, beginning from those `found`; where none explains
+    enough these, and that they are doubtful.
 
     `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. Landmarks that
     the template does not know stay as they were found.
@@ -67,7 +68,7 @@ def refined_by_template(
     depth = () if depth_mm is None else (known_depth(camera, depth_mm, _DEPTH_MM),)
     fit = best_fit(begun, radiograph, seen, depth)
     if fit is None or fit.agreement < _BELIEVED:
-        return found
+        return replace(found, is_sure=False, words=found.words or _NO_HEAD)
     return _shown(found, fit, radiograph)
 
 
