@@ -114,7 +114,7 @@ def in_words(found: dict[str, Any], table: Table) -> str:
     population, patient = found["population"], found["patient"]
     judges = (("population", population), ("patient", patient), ("patient, with its CT", patient["with_ct"]))
     rows = [
-        (f"{who}: {words}", *_row(one[key]))
+        (f"{who}: {words}", *error_row(one[key]))
         for who, one in judges
         for key, words in (
             ("all", "all"),
@@ -124,7 +124,7 @@ def in_words(found: dict[str, Any], table: Table) -> str:
         )
     ]
     shown = [
-        (f"{who}: {part} of the landmarks seen", *_row(one))
+        (f"{who}: {part} of the landmarks seen", *error_row(one))
         for who, found_by in judges
         for part, one in found_by["by_visible_part"].items()
     ]
@@ -197,7 +197,8 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text.strip(), 118)
 
 
-def _row(one: dict[str, Any]) -> tuple[str, ...]:
+def error_row(one: dict[str, Any]) -> tuple[str, ...]:
+    """One line of a table of errors."""
     return (
         str(one["count"]),
         f"{one['mean_mm']:.2f} mm",

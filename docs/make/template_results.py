@@ -11,6 +11,7 @@ from typing import Any
 
 from evaluations import FOLDER, Measure, Table
 from kept_networks import trained as trained_network
+from landmark_results import error_row
 
 KEPT = FOLDER / "landmarks"
 _MINUTES, _CASES, _SKULLS = 30, 100, 20
@@ -44,9 +45,9 @@ def in_words(found: dict[str, Any], table: Table) -> str:
     """All of it."""
     by_network, by_template, real = found["simulated"], found["simulated"]["with_template"], found["real"]
     ways = (("network alone", by_network), ("template from there", by_template))
-    rows = [(f"{way}: {words}", *_row(told[name])) for way, told in ways for name, words in _PARTS.items()]
+    rows = [(f"{way}: {words}", *error_row(told[name])) for way, told in ways for name, words in _PARTS.items()]
     rows += [
-        (f"{way}: {part} of the landmarks seen", *_row(one))
+        (f"{way}: {part} of the landmarks seen", *error_row(one))
         for way, told in ways
         for part, one in told["by_visible_part"].items()
     ]
@@ -92,13 +93,3 @@ def in_words(found: dict[str, Any], table: Table) -> str:
 {scout}
 
 {limits}"""
-
-
-def _row(one: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        str(one["count"]),
-        f"{one['mean_mm']:.2f} mm",
-        f"{one['p95_mm']:.1f} mm",
-        f"{one['within_2d']:.1%}",
-        f"{one['within_3d']:.1%}",
-    )

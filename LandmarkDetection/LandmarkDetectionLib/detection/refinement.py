@@ -8,18 +8,16 @@ import numpy as np
 from DiffRegistrationLib.registration.registration import register
 from DiffRegistrationLib.registration.result import RegistrationResult, Verdict
 from DiffRegistrationLib.xray.errors import InputError
-from DiffRegistrationLib.xray.geometry import Camera, rigid
+from DiffRegistrationLib.xray.geometry import rigid
 from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
-from jaxtyping import Float64
 
 from ..atlas.landmark_set import LandmarkSet
+from .head_in_place import with_head_in_place
 from .landmark_detections import LandmarkDetections
 from .registration_start import start_of
-from .standing_camera import standing_for
-from .usable_part import in_usable_part
 
-_STEP_MM, _REACH_MM = 0.05, 50.0
+_REACH_MM = 50.0
 # What agrees with a network: so many seen landmarks, typically this sharp, within so many standard deviations.
 _FEWEST_SEEN, _SHARP_MM, _AGREEING = 8, 8.0, 1.7
 
@@ -76,35 +74,5 @@ def _shown(
         J[:, axis, 3 + axis] = 1
     placed = np.nan_to_num(landmarks.uncertainty_mm[there]) ** 2
     covariance = np.einsum("nik,kl,njl->nij", J, result.covariance, J) + placed[:, None, None] * np.eye(3)
-    camera = radiograph.camera
-    D = _projection_derivative(camera, world)
-    camera_from_world = standing_for(radiograph.camera).camera_from_world
-    turn = camera_from_world[:3, :3]
-    pixels = _with(found.pixels, there, camera.project(world))
-    points = _with(found.camera_points, there, rigid.transform_points(camera_from_world, world))
-    return replace(
-        found,
-        pixels=pixels,
-        pixel_covariance=_with(found.pixel_covariance, there, np.einsum("nij,njk,nlk->nil", D, covariance, D)),
-        camera_points=points,
-        camera_covariance=_with(found.camera_covariance, there, np.einsum("ij,njk,lk->nil", turn, covariance, turn)),
-        is_in_image=in_usable_part(radiograph, pixels),
-        is_sure=True,
-        words="",
-        is_registered=True,
-    )
-
-
-def _with(values: np.ndarray, where: np.ndarray, new: np.ndarray) -> np.ndarray:
-    changed = values.copy()
-    changed[where] = new
-    return changed
-
-
-def _projection_derivative(camera: Camera, world: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 2 3"]:
-    """How pixels (u, v) move with points of the world, whatever the camera."""
-    moved = [
-        (camera.project(world + _STEP_MM * axis) - camera.project(world - _STEP_MM * axis)) / (2 * _STEP_MM)
-        for axis in np.eye(3)
-    ]
-    return np.stack(moved, axis=-1)
+    shown = with_head_in_place(found, there, world, covariance, radiograph)
+    return replace(shown, is_sure=True, words="", is_registered=True)

@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 from DiffRegistrationLib.xray.geometry import rigid
 from DiffRegistrationLib.xray.radiograph import Radiograph
-from jaxtyping import Float64
 
 from ..atlas.head import phantom_head, template_head
 from ..population.dry_skull import dry_skull
@@ -18,9 +17,9 @@ from ..template_fit.evidence import FoundLandmarks, known_depth
 from ..template_fit.learnt_template import deformable_template
 from ..template_fit.placed_template import PlacedTemplate
 from ..template_fit.template_fit import TemplateFit, best_fit
+from .head_in_place import with_head_in_place
 from .landmark_detections import LandmarkDetections
 from .standing_camera import standing_for
-from .usable_part import in_usable_part
 
 _PHANTOM_MM = 1.5
 # A network is wrong about many landmarks alike: each counts by this part.
@@ -29,7 +28,6 @@ _SHARE = 0.1
 _BELIEVED = 0.15
 _NO_HEAD = "no template of a head, however it is deformed, looks like this X-ray"
 _DEPTH_MM = 2.0
-_STEP_MM = 0.05
 # Landmarks of the template are as exact as they were placed, and modes do not hold everything.
 _PLACED_MM = 1.5
 # What is the same about neighbouring pixels makes a fit seem surer than it is: variances by this factor.
@@ -77,32 +75,4 @@ def _shown(found: LandmarkDetections, fit: TemplateFit, radiograph: Radiograph) 
     there = np.isfinite(world).all(axis=1)
     world, J = world[there], J[there]
     covariance = _OVERCONFIDENCE * np.einsum("nik,kl,njl->nij", J, fit.covariance, J) + _PLACED_MM**2 * np.eye(3)
-    camera, standing = radiograph.camera, standing_for(radiograph.camera)
-    moved = [
-        (camera.project(world + _STEP_MM * axis) - camera.project(world - _STEP_MM * axis)) / (2 * _STEP_MM)
-        for axis in np.eye(3)
-    ]
-    D, turn = np.stack(moved, axis=-1), standing.camera_from_world[:3, :3]
-    pixels = _with(found.pixels, there, camera.project(world))
-    in_camera = rigid.transform_points(standing.camera_from_world, world)
-    return replace(
-        found,
-        pixels=pixels,
-        pixel_covariance=_with(found.pixel_covariance, there, _carried(covariance, D)),
-        camera_points=_with(found.camera_points, there, in_camera),
-        camera_covariance=_with(found.camera_covariance, there, _carried(covariance, turn)),
-        is_in_image=in_usable_part(radiograph, pixels),
-        is_fitted=True,
-    )
-
-
-def _carried(covariance: Float64[np.ndarray, "n 3 3"], by: np.ndarray) -> np.ndarray:
-    """Covariances through a linear map, symmetric to the last bit."""
-    carried = by @ covariance @ np.swapaxes(by, -1, -2)
-    return np.asarray(0.5 * (carried + np.swapaxes(carried, -1, -2)))
-
-
-def _with(values: np.ndarray, where: np.ndarray, new: np.ndarray) -> np.ndarray:
-    changed = values.copy()
-    changed[where] = new
-    return changed
+    return replace(with_head_in_place(found, there, world, covariance, radiograph), is_fitted=True)

@@ -13,6 +13,7 @@ from DiffRegistrationLib.registration.image_features import edges
 from DiffRegistrationLib.registration.similarity import Comparison, correlation_of
 from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera
 from DiffRegistrationLib.xray.geometry.pixel_grid import all_pixels
+from DiffRegistrationLib.xray.geometry.projection_derivative import projection_derivative
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 from scipy import ndimage
@@ -23,7 +24,6 @@ from .placed_template import PlacedTemplate
 _OPENING_DEG, _DENSITY = 5.0, 0.15
 # In standard deviations: landmarks that are further off count less and less.
 _CAUCHY = 2.5
-_STEP_MM = 0.05
 # Fewer pixels than this are not enough to go by.
 LEAST_PIXELS = 100
 # Where the template shows so much (line integral), and so far around, the X-ray is compared.
@@ -89,12 +89,7 @@ class FoundLandmarks:
         points, J = placed.landmarks_with_jacobian()
         both = np.isfinite(points).all(axis=1) & np.isfinite(self.pixels).all(axis=1)
         points, whiten = points[both], np.linalg.inv(np.linalg.cholesky(self.covariance[both]))
-        moved = [
-            (self.camera.project(points + _STEP_MM * axis) - self.camera.project(points - _STEP_MM * axis))
-            / (2 * _STEP_MM)
-            for axis in np.eye(3)
-        ]
-        A = whiten @ np.stack(moved, axis=-1) @ J[both]
+        A = whiten @ projection_derivative(self.camera, points) @ J[both]
         off = np.einsum("nij,nj->ni", whiten, self.camera.project(points) - self.pixels[both])
         square = (off**2).sum(axis=1) / _CAUCHY**2
         weight = self.share / (1 + square)
