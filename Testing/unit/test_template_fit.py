@@ -19,6 +19,7 @@ from LandmarkDetectionLib.template_fit.evidence import FoundLandmarks, known_dep
 from LandmarkDetectionLib.template_fit.learnt_template import deformable_template
 from LandmarkDetectionLib.template_fit.placed_template import PlacedTemplate
 from LandmarkDetectionLib.template_fit.template_fit import best_fit
+from LandmarkDetectionLib.template_fit.twin import twin
 
 _FROM_FRONT = rigid.rigid(rigid.rotation_exp([np.pi / 2, 0, 0]) @ rigid.rotation_exp([0, 0, 0.3]), [5.0, -3.0, 750.0])
 
@@ -136,3 +137,41 @@ def test_an_x_ray_of_nothing_is_fitted_by_none(template: DeformableTemplate, cam
         camera, camera.project(placed.landmarks()), np.tile(np.eye(2), (len(template.points), 1, 1)), 0.1, 1.0
     )
     assert best_fit([placed], blank, found) is None
+
+
+_FROM_THE_SIDE = rigid.rigid(
+    rigid.rotation_exp([0, -np.pi / 2, 0]) @ rigid.rotation_exp([np.pi / 2, 0, 0]) @ rigid.rotation_exp([0, 0.35, 0]),
+    [3.0, 5.0, 650.0],
+)
+
+
+def test_the_twin_casts_nearly_the_same_and_has_a_twin_in_the_old_place(template: DeformableTemplate) -> None:
+    far = PinholeCamera.from_distances(10_000.0, (4.0, 4.0), (96, 96), np.eye(4))
+    placed = PlacedTemplate(template, rigid.rigid(np.eye(3), [0, 0, 9000.0]) @ _FROM_THE_SIDE, template.usual_shape)
+    other = twin(placed, far)
+    assert twin(other, far).world_from_head == pytest.approx(placed.world_from_head, abs=1.0)
+    turned = rigid.rotation_log(other.world_from_head[:3, :3].T @ placed.world_from_head[:3, :3])
+    assert np.linalg.norm(turned) == pytest.approx(0.7, abs=0.01)
+    image, twins = (
+        template.cast(one.shape, one.world_from_head, far.rays(), 2.0, with_jacobian=False)[0]
+        for one in (placed, other)
+    )
+    assert np.abs(image - twins).mean() < 0.03 * image.mean()
+
+
+def test_a_head_that_is_taken_for_its_twin_is_found(head, template: DeformableTemplate) -> None:  # type: ignore[no-untyped-def]
+    """Perspective tells them apart, when what was found there allows both."""
+    near = PinholeCamera.from_distances(900.0, (3.0, 3.0), (96, 96), np.eye(4))
+    truth = straight(template)
+    there = PlacedTemplate(truth, _FROM_THE_SIDE, truth.usual_shape)
+    image = Projector(head.ct).render(
+        near.rays(), (_FROM_THE_SIDE @ rigid.inverse(ct_from_head(head.landmarks)))[None]
+    )[0]
+    xray = Radiograph(image.reshape(near.size).astype(np.float32), np.ones(near.size, dtype=bool), near, ())
+    wrong = twin(PlacedTemplate(template, _FROM_THE_SIDE, template.usual_shape), near)
+    unsure = np.tile(15.0**2 * np.eye(2), (len(template.points), 1, 1))
+    found = FoundLandmarks(near, near.project(wrong.landmarks()), unsure, 0.1, 1.0)
+    fit = best_fit([wrong], xray, found)
+    assert fit is not None
+    off = np.linalg.norm(fit.placed.landmarks() - there.landmarks(), axis=1)
+    assert np.nanmean(off) < 6.0 < np.nanmean(np.linalg.norm(wrong.landmarks() - there.landmarks(), axis=1))

@@ -5,7 +5,7 @@ Each term is −log of a likelihood with its gradient and Gauss–Newton Hessian
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,17 +103,21 @@ class FoundLandmarks:
 class Pixels:
     """An X-ray at one binning, compared by its edges as the registration of a CT does."""
 
-    def __init__(self, radiograph: Radiograph, binning: int, placed: PlacedTemplate, step_mm: float) -> None:
-        """Rays on which `placed` is known to say what the X-ray shows are used, sampled every `step_mm`."""
+    def __init__(
+        self, radiograph: Radiograph, binning: int, compared: Sequence[PlacedTemplate], step_mm: float
+    ) -> None:
+        """Rays on which one of those `compared` says what the X-ray shows are used, sampled every `step_mm`."""
         coarse = radiograph.binned(binning)
         mask = coarse.mask.copy()
         rays = coarse.camera.rays(all_pixels(coarse.camera.size)[mask.ravel()])
-        shown, _ = placed.template.cast(placed.shape, placed.world_from_head, rays, step_mm, with_jacobian=False)
-        about = np.zeros_like(mask)
-        about[mask] = shown > _LEAST_SHOWN
-        reach = round(_AROUND_MM / coarse.camera.pixel_footprint_mm(placed.world_from_head[:3, 3]))
-        about = ndimage.binary_dilation(about, iterations=max(1, reach))
-        told = ~placed.template.ends_on(rays, placed.world_from_head) & about[mask]
+        told = np.zeros(len(rays), dtype=bool)
+        for placed in compared:
+            shown, _ = placed.template.cast(placed.shape, placed.world_from_head, rays, step_mm, with_jacobian=False)
+            about = np.zeros_like(mask)
+            about[mask] = shown > _LEAST_SHOWN
+            reach = round(_AROUND_MM / coarse.camera.pixel_footprint_mm(placed.world_from_head[:3, 3]))
+            about = ndimage.binary_dilation(about, iterations=max(1, reach))
+            told |= ~placed.template.ends_on(rays, placed.world_from_head) & about[mask]
         mask[mask] = told
         self._rays, self._step_mm, self._mask = rays[told], step_mm, mask
         self._similarity = correlation_of(edges)(coarse.attenuation, mask) if len(self._rays) >= LEAST_PIXELS else None
