@@ -33,6 +33,13 @@ FORM = NetworkForm(64, 55, 4)
 ABOUT = {"ct_fingerprint": None, "views": {"name": "any-view", "field": [0.14, 0.45]}, "seconds": 1.0}
 
 
+def test_other_aspects_that_are_possible_are_given_the_likelier_first() -> None:
+    nothing = torch.zeros(1)
+    answer = NetworkAnswer(nothing, nothing, torch.tensor([[0.20, 0.02, 0.70, 0.08]]).log(), nothing, nothing)
+    others = [torch.softmax(other.aspect[0], 0).tolist() for other in answer.with_other_aspects(0.05)]
+    assert others == [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+
+
 def test_a_map_peaks_where_its_landmark_is_to_a_part_of_a_cell() -> None:
     places = torch.tensor([[[0.123, -0.456], [0.0, 0.7], [-0.71, 0.02]]])
     found, spread = peaks(target_maps(places, 32).clamp(min=1e-12).log())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from DiffRegistrationLib.xray.geometry import PinholeCamera, rigid
@@ -89,3 +91,18 @@ def test_where_no_head_explains_an_x_ray_what_was_found_is_doubtful(known: Head,
     kept = refined_by_template(found, Radiograph(stripes, np.ones(_SIZE, dtype=bool), camera))
     assert np.array_equal(kept.pixels, found.pixels) and not kept.is_fitted
     assert found.is_sure and not kept.is_sure and "no template of a head" in kept.words
+
+
+@pytest.mark.slow
+def test_what_the_network_held_less_likely_is_tried_where_the_likeliest_explains_nothing(
+    known: Head, camera: PinholeCamera
+) -> None:
+    pose = _FROM_FRONT @ rigid.inverse(ct_from_head(known.landmarks))
+    truth = rigid.transform_points(pose, known.landmarks.points)
+    right = found_by_a_network(truth, camera)
+    # Seen from above instead, and elsewhere.
+    turned = rigid.about(truth.mean(axis=0), rigid.rigid(rigid.rotation_exp([1.5, 0.0, 0.0]), [40.0, 0.0, 0.0]))
+    wrong = found_by_a_network(rigid.transform_points(turned, truth), camera)
+    sharper = refined_by_template(replace(wrong, less_likely=(right,)), xray_of(known, pose, camera))
+    assert sharper.is_fitted
+    assert np.linalg.norm(sharper.pixels - camera.project(truth), axis=1).mean() < 2.0

@@ -27,6 +27,8 @@ _MOST_APART_MM = 10.0
 _FEWEST_VISIBLE = 4
 # Each is aimed by what the one before it found.
 _CLOSE_LOOKS = 3
+# An aspect that is less probable is not looked at.
+_POSSIBLE = 0.05
 
 
 def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None = None) -> LandmarkDetections:
@@ -36,10 +38,18 @@ def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | N
     heads in general, which has learnt mirrored heads as well, must find the same in the mirror image to be sure.
     InputError where too little of the X-ray can be used.
     """
-    found = _found(trained, radiograph, depth_mm)
-    if trained.is_of_patient or not found.is_sure:
+    whole, first = _overview(trained, radiograph)
+    found = _looked_closely(trained, radiograph, whole, first, depth_mm)
+    if trained.is_of_patient:
         return found
-    in_mirror = _found(trained, mirrored(radiograph), depth_mm)
+    others = first.with_other_aspects(_POSSIBLE)
+    found = replace(
+        found, less_likely=tuple(_looked_closely(trained, radiograph, whole, other, depth_mm) for other in others)
+    )
+    if not found.is_sure:
+        return found
+    mirror = mirrored(radiograph)
+    in_mirror = _looked_closely(trained, mirror, *_overview(trained, mirror), depth_mm)
     apart = apart_in_mirror_mm(found, in_mirror, radiograph.camera.size[1])
     if apart <= _MOST_APART_MM:
         return found
@@ -47,9 +57,19 @@ def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | N
     return replace(found, is_sure=False, words=words)
 
 
-def _found(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None) -> LandmarkDetections:
+def _overview(trained: TrainedDetector, radiograph: Radiograph) -> tuple[SeenByNetwork, NetworkAnswer]:
+    """The whole X-ray, and the first answer to it."""
     whole = seen_by_network(radiograph, trained.networks.overview.form.size, trained.field)
-    first = _answered(trained.networks.overview, whole)
+    return whole, _answered(trained.networks.overview, whole)
+
+
+def _looked_closely(
+    trained: TrainedDetector,
+    radiograph: Radiograph,
+    whole: SeenByNetwork,
+    first: NetworkAnswer,
+    depth_mm: float | None,
+) -> LandmarkDetections:
     aim = aim_at(fused(first).places[0].double().numpy(), whole.field)
     network = trained.networks.close_up
     for look in range(_CLOSE_LOOKS):

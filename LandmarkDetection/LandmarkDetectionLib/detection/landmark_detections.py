@@ -19,7 +19,8 @@ class LandmarkDetections:
     errors are each landmark's own. `mm_per_pixel` is a pixel's width at the head. `misfit` says how far, in standard
     deviations, the places are from any head's; `is_sure` whether this is a head as the network
     knows them, `words` why not. `is_registered` tells that places are the CT's, which was registered, and not the
-    network's; `is_fitted` that they are those of a template head that was laid over the X-ray.
+    network's; `is_fitted` that they are those of a template head that was laid over the X-ray. `less_likely` is what
+    else the network holds possible, where it is unsure from which side the head is seen; the likelier first.
     """
 
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class LandmarkDetections:
     words: str
     is_registered: bool = False
     is_fitted: bool = False
+    less_likely: tuple[LandmarkDetections, ...] = ()
 
     @property
     def uncertainty_mm(self) -> Float64[np.ndarray, "n"]:

@@ -26,6 +26,8 @@ _PHANTOM_MM = 1.5
 _SHARE = 0.1
 # Part of the X-ray's edges: a template that explains less is not believed.
 _BELIEVED = 0.15
+# Where the likeliest of the network's answers explains less, others are tried.
+_EXPLAINED = 0.5
 _NO_HEAD = "no template of a head, however it is deformed, looks like this X-ray"
 _DEPTH_MM = 2.0
 # Landmarks of the template are as exact as they were placed, and modes do not hold everything.
@@ -47,12 +49,27 @@ def usual_templates() -> tuple[DeformableTemplate, ...]:
 def refined_by_template(
     found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | None = None
 ) -> LandmarkDetections:
-    """The landmarks of the template that explains `radiograph` best, beginning from those `found`; where none explains
-    enough these, and that they are doubtful.
+    """The landmarks of the template that explains `radiograph` best, beginning from those `found`, or from what the
+    network held less likely where that explains little; where none explains enough those `found`, and that they are
+    doubtful.
 
     `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. Landmarks that
     the template does not know stay as they were found.
     """
+    best: tuple[LandmarkDetections, TemplateFit] | None = None
+    for answer in (found, *found.less_likely):
+        fit = _fit(answer, radiograph, depth_mm)
+        if fit is not None and (best is None or fit.agreement > best[1].agreement):
+            best = answer, fit
+        if best is not None and best[1].agreement >= _EXPLAINED:
+            break
+    if best is None or best[1].agreement < _BELIEVED:
+        return replace(found, is_sure=False, words=found.words or _NO_HEAD)
+    return _shown(*best, radiograph)
+
+
+def _fit(found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | None) -> TemplateFit | None:
+    """Of the usual templates the one that explains `radiograph` best, beginning from where landmarks were found."""
     camera = standing_for(radiograph.camera)
     world_from_camera = rigid.inverse(camera.camera_from_world)
     points = rigid.transform_points(world_from_camera, found.camera_points)
@@ -64,10 +81,7 @@ def refined_by_template(
     shown = float((found.visibility > 0.5).mean())
     seen = FoundLandmarks(radiograph.camera, found.network_pixels, found.network_covariance, _SHARE, shown)
     depth = () if depth_mm is None else (known_depth(camera, depth_mm, _DEPTH_MM),)
-    fit = best_fit(begun, radiograph, seen, depth)
-    if fit is None or fit.agreement < _BELIEVED:
-        return replace(found, is_sure=False, words=found.words or _NO_HEAD)
-    return _shown(found, fit, radiograph)
+    return best_fit(begun, radiograph, seen, depth)
 
 
 def _shown(found: LandmarkDetections, fit: TemplateFit, radiograph: Radiograph) -> LandmarkDetections:

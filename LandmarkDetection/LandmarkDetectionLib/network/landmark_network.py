@@ -66,6 +66,15 @@ class NetworkAnswer(NamedTuple):
         rows = torch.arange(len(aspect), device=aspect.device)
         return self.places[rows, aspect], self.log_error[rows, aspect]
 
+    def with_other_aspects(self, least: float) -> list[NetworkAnswer]:
+        """The answer to one image with other aspects as the only one instead of the likeliest, as far as they are more
+        probable than `least`; the likelier first.
+        """
+        order = self.aspect[0].argsort(descending=True)
+        possible = torch.softmax(self.aspect[0], dim=0)[order] > least
+        only = torch.eye(len(order)).log().clamp(min=-1e3).to(self.aspect)
+        return [self._replace(aspect=only[which][None]) for which in order[possible][1:]]
+
 
 class LandmarkNetwork(nn.Module):
     """A small U-Net (Ronneberger et al., MICCAI 2015) whose narrowest maps also place all landmarks directly.
