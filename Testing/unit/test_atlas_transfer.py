@@ -150,7 +150,7 @@ def test_corrections_stay_and_lead_the_fit(template: Head, other: Head) -> None:
     assert others.mean() < 1.2
 
 
-def test_what_is_no_head_is_refused() -> None:
+def test_what_is_no_head_is_refused(template: Head) -> None:
     z, y, x = np.indices((60, 60, 60)) - 30.0
     grid = np.diag([2.5, 2.5, 2.5, 1])
     long_bones = np.minimum(np.hypot(x - 8, y), np.hypot(x + 8, y)) < 5
@@ -158,7 +158,7 @@ def test_what_is_no_head_is_refused() -> None:
     hollow_ball = (radius < 28) & (radius > 25)
     for bone in (long_bones, hollow_ball):
         with pytest.raises(InputError, match="does not look like a head"):
-            transferred(phantom_head(2.0), CT.from_hounsfield(np.where(bone, 900.0, -1000.0), grid))
+            transferred(template, CT.from_hounsfield(np.where(bone, 900.0, -1000.0), grid))
     water = CT.from_hounsfield(np.where(radius < 25, 0.0, -1000.0), grid)
     with pytest.raises(InputError, match="hardly any bone"):
-        transferred(phantom_head(2.0), water)
+        transferred(template, water)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from LandmarkDetectionLib.evaluation.triangulated_fit import pose_from_triangula
 CAMERAS: list[Camera] = [camera(), camera(80.0)]
 
 
+@cache
 def known() -> CTLandmarks:
     return known_in(phantom_head(4.0).landmarks)
 

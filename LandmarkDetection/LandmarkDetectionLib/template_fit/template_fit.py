@@ -93,6 +93,8 @@ def _likeliest(
     if len(fits) == 1:
         return fits[0]
     pixels = _pixels(_FINEST, radiograph, [fit.placed for fit in fits])
+    if not pixels.are_enough:
+        return fits[0]
     terms: tuple[Term, ...] = (replace(found, share=1.0), *others)
 
     def cost(fit: TemplateFit) -> float:
