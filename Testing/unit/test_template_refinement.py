@@ -91,6 +91,7 @@ def test_where_no_head_explains_an_x_ray_what_was_found_is_doubtful(known: Head,
     kept = refined_by_template(found, Radiograph(stripes, np.ones(_SIZE, dtype=bool), camera))
     assert np.array_equal(kept.pixels, found.pixels) and not kept.is_fitted
     assert found.is_sure and not kept.is_sure and "no template of a head" in kept.words
+    assert "only the computed head" in kept.words
 
 
 @pytest.mark.slow

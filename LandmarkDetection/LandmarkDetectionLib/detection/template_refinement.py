@@ -26,9 +26,12 @@ _PHANTOM_MM = 1.5
 _SHARE = 0.1
 # Part of the X-ray's edges: a template that explains less is not believed.
 _BELIEVED = 0.15
+# The computed head alone explains up to this much of X-rays of other heads, in places that are wrong.
+_BELIEVED_ALONE = 0.5
 # Where the likeliest of the network's answers explains less, others are tried.
 _EXPLAINED = 0.5
 _NO_HEAD = "no template of a head, however it is deformed, looks like this X-ray"
+_ALONE = "; only the computed head is at hand as one, the Visible Human's is downloaded where there is a network"
 _DEPTH_MM = 2.0
 # Landmarks of the template are as exact as they were placed, and modes do not hold everything.
 _PLACED_MM = 1.5
@@ -42,8 +45,8 @@ def usual_templates() -> tuple[DeformableTemplate, ...]:
     once, which takes seconds.
     """
     usual, computed = template_head(), phantom_head(_PHANTOM_MM)
-    others = () if usual.name == computed.name else (computed,)
-    return tuple(map(deformable_template, (usual, dry_skull(usual), *others)))
+    heads = (computed,) if usual.name == computed.name else (usual, dry_skull(usual), computed)
+    return tuple(map(deformable_template, heads))
 
 
 def refined_by_template(
@@ -63,8 +66,9 @@ def refined_by_template(
             best = answer, fit
         if best is not None and best[1].agreement >= _EXPLAINED:
             break
-    if best is None or best[1].agreement < _BELIEVED:
-        return replace(found, is_sure=False, words=found.words or _NO_HEAD)
+    is_alone = len(usual_templates()) == 1
+    if best is None or best[1].agreement < (_BELIEVED_ALONE if is_alone else _BELIEVED):
+        return replace(found, is_sure=False, words=found.words or _NO_HEAD + (_ALONE if is_alone else ""))
     return _shown(*best, radiograph)
 
 
