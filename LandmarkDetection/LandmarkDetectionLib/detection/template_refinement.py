@@ -69,7 +69,9 @@ def refined_by_template(
     is_alone = len(usual_templates()) == 1
     if best is None or best[1].agreement < (_BELIEVED_ALONE if is_alone else _BELIEVED):
         return replace(found, is_sure=False, words=found.words or _NO_HEAD + (_ALONE if is_alone else ""))
-    return _shown(*best, radiograph)
+    shown = _shown(*best, radiograph)
+    # An answer that is only less likely makes a doubtful view sure by what it explains alone.
+    return shown if best[1].agreement >= _EXPLAINED else replace(shown, is_sure=found.is_sure, words=found.words)
 
 
 def _fit(found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | None) -> TemplateFit | None:
