@@ -159,6 +159,7 @@ class SkullLandmarkDetectionLogic(ScriptedLoadableModuleLogic):
         minutes=8.0,
         device="auto",
         plain=False,
+        beginWith=None,
         waitForCompletion=True,
         listener=None,
     ):
@@ -170,6 +171,7 @@ class SkullLandmarkDetectionLogic(ScriptedLoadableModuleLogic):
             minutes=minutes,
             device=device,
             plain=plain,
+            begin_with=beginWith,
             wait=waitForCompletion,
             listener=listener,
         )

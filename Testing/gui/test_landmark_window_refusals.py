@@ -112,6 +112,11 @@ def test_trainings_that_cannot_begin(landmark_panel: Any, tmp_path: Path) -> Non
     ui.trainedPath.currentPath = str(tmp_path / "no-folder" / "patient.pt")
     with refused(landmark_panel, "no-folder"):
         ui.trainButton.click()
+    (tmp_path / "heads.pt").write_bytes(b"no network")
+    ui.trainedPath.currentPath, ui.beginWithPath.currentPath = str(tmp_path / "patient.pt"), str(tmp_path / "heads.pt")
+    with refused(landmark_panel, "heads.pt"):
+        ui.trainButton.click()
+    ui.beginWithPath.currentPath = ""
     (tmp_path / "empty").mkdir()
     ui.xrayFolder.currentPath = str(tmp_path / "empty")
     ui.translationPath.currentPath = str(tmp_path / "look.pt")

@@ -27,6 +27,7 @@ from LandmarkDetectionLib.worker.job import (
         TransferJob(folder=Path("a"), ct_folder=Path("b"), kept=Path("ü.mrk.json")),
         LandmarkTrainJob(folder=Path("a"), out=Path("a.pt"), landmarks=Path("l.mrk.json"), minutes=3, plain=True),
         LandmarkTrainJob(folder=Path("a"), out=Path("a.pt"), population=True, size=64, batch=8),
+        LandmarkTrainJob(folder=Path("a"), out=Path("a.pt"), begin_with=Path("heads.pt")),
         StyleTrainJob(folder=Path("a"), out=Path("s.pt"), xrays=Path("x"), method="cyclegan"),
         DetectJob(folder=Path("a"), model=Path("m.pt"), views=2, numbers=(3, 5), planar=(True, False), names=("A",)),
         SkullJob(folder=Path("a"), out=Path("s.vtp"), run=Path("run.json"), frame=7, view=1),

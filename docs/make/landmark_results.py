@@ -55,20 +55,20 @@ def run(measured: Measure) -> dict[str, Any]:
     judged = ("--count", str(_CASES), "--skulls", str(_SKULLS))
     of_patient = ("landmarks", "evaluate", str(patient), ct, "--landmarks", landmarks)
     found = {
-        "population": _kept(measured, "population", "landmarks", "evaluate", str(population), *judged),
-        "patient": _kept(measured, "patient", *of_patient, *judged),
-        "scout": _kept(measured, "scout", "landmarks", "evaluate", str(population), "--scout"),
-        "own_scout": _kept(measured, "own-scout", "landmarks", "evaluate", str(skull), "--scout"),
-        "motion": _kept(measured, "motion", "landmarks", "evaluate-motion", str(moving), "--count", str(_FRAME_PAIRS)),
+        "population": kept(measured, "population", "landmarks", "evaluate", str(population), *judged),
+        "patient": kept(measured, "patient", *of_patient, *judged),
+        "scout": kept(measured, "scout", "landmarks", "evaluate", str(population), "--scout"),
+        "own_scout": kept(measured, "own-scout", "landmarks", "evaluate", str(skull), "--scout"),
+        "motion": kept(measured, "motion", "landmarks", "evaluate-motion", str(moving), "--count", str(_FRAME_PAIRS)),
         "closed": {
-            str(part): _kept(
+            str(part): kept(
                 measured,
                 f"motion-{part}",
                 *("landmarks", "evaluate-motion", str(moving), "--count", str(_CLOSED_PAIRS), "--part", str(part)),
             )
             for part in _PARTS
         },
-        "transfer": _kept(measured, "transfer", "landmarks", "evaluate-transfer", "--count", str(_TRANSFERS)),
+        "transfer": kept(measured, "transfer", "landmarks", "evaluate-transfer", "--count", str(_TRANSFERS)),
     }
     _pictured(measured, skull, str(sample("skull-phantom-scout")))
     suites = {
@@ -101,8 +101,8 @@ def _pictured(measured: Measure, network: Path, xray: str) -> None:
         Image.open(shot).convert("RGB").crop(_PICTURE_BOX).save(_PICTURE, quality=88)
 
 
-def _kept(measured: Measure, name: str, *command: str) -> dict[str, Any]:
-    """What the command prints, or printed before."""
+def kept(measured: Measure, name: str, *command: str) -> dict[str, Any]:
+    """What the command prints, or printed before: under this name, below evaluation/landmarks."""
     path = KEPT / f"{name}-figures.json"
     if not path.exists():
         path.write_text(json.dumps(measured(*command)), encoding="utf-8")

@@ -1,7 +1,7 @@
 """docs/results.md and the figures in the README, measured anew on this machine: `make results`.
 
 python docs/make/results.py [projector] [scout] [demo] [evaluation] [training] [landmarks] [template]
-                            [fluoroscopes] [style] [wrist] [motion]
+                            [begun] [fluoroscopes] [style] [wrist] [motion]
 
 Runs the benchmarks, the demo, the evaluation and trainings as a user would and writes down what they print, with date,
 machine and versions: all of it, or the parts that are named. Evaluation and training take hours; cases of the
@@ -20,6 +20,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import begun_results
 import evaluations
 import fluoroscope_results
 import landmark_results
@@ -211,6 +212,13 @@ def landmarks_part() -> Part:
     return _with_machine(landmark_results.in_words(found, table), where, before), []
 
 
+def begun_part() -> Part:
+    """Networks of a patient that begin with a population's."""
+    where, before = machine(), os.getloadavg()[0]
+    found = begun_results.run(measured)
+    return _with_machine(begun_results.in_words(found, table), where, before), []
+
+
 def template_part() -> Part:
     """Heads without a CT, by a template that deforms."""
     before = os.getloadavg()[0]
@@ -256,6 +264,7 @@ PARTS = {
     "training": training_part,
     "landmarks": landmarks_part,
     "template": template_part,
+    "begun": begun_part,
     "fluoroscopes": fluoroscopes_part,
     "style": style_part,
     "wrist": wrist_part,

@@ -128,6 +128,12 @@ def train(
         ),
     ] = "fluoroscopy",
     minutes: Annotated[float, typer.Option("--minutes", help="How long to train.")] = 10.0,
+    begin_with: Annotated[
+        Path | None,
+        typer.Option(
+            "--begin-with", help="A network that knows other heads or views already, as of heads in general."
+        ),
+    ] = None,
     size: Annotated[int, typer.Option("--size", min=64, max=512, help="Pixels along an image's side.")] = 96,
     batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Images a step.")] = 32,
     plain: Annotated[
@@ -151,11 +157,13 @@ def train(
             from ..population.view_ranges import view_ranges
             from ..training.trainer import Recipe
             from ..training.training_files import heads_to_train_on
-            from ..training.workflow import train_landmarks
+            from ..training.workflow import network_to_begin_with, train_landmarks
         if not minutes > 0:
             raise InputError("--minutes", f"expected more than 0, got {minutes:g}", "10 are enough for one patient.")
         check_model_path(out)
-        ranges = view_ranges(views)
+        ranges, recipe = view_ranges(views), Recipe(size=size, batch=batch, plain=plain)
+        if begin_with is not None:
+            network_to_begin_with(begin_with, recipe)
         chosen = heads_to_train_on(heads, landmarks, is_population=population, say=say)
         with asked_to_stop() as stopped, shown_progress(as_json, _in_words, "Preparing heads…") as tell:
             result = train_landmarks(
@@ -164,7 +172,8 @@ def train(
                 is_population=population,
                 views=ranges,
                 budget=Budget(seconds=60 * minutes),
-                recipe=Recipe(size=size, batch=batch, plain=plain),
+                recipe=recipe,
+                begin_with=begin_with,
                 seed=seed,
                 device=device,
                 tell=tell,

@@ -79,6 +79,7 @@ class LandmarkLogic(JobLogic):
         minutes: float = 8.0,
         device: str = "auto",
         plain: bool = False,
+        begin_with: Path | None = None,
         wait: bool = True,
         listener: Listener | None = None,
     ) -> TrainedLandmarks | None:
@@ -86,6 +87,7 @@ class LandmarkLogic(JobLogic):
         has none), or, without a CT, for heads in general.
 
         `views` is a name or the path of a .toml file; `plain` is for X-rays translated to the look of DRRs.
+        `begin_with` is a network that knows other heads or views: what it has learnt need not be learnt again.
         """
         folder = self._inputs.new_folder("train")
         ready, ct_folder, landmarks = _nothing(), None, None
@@ -100,6 +102,7 @@ class LandmarkLogic(JobLogic):
             landmarks=landmarks,
             views=views,
             minutes=minutes,
+            begin_with=None if begin_with is None else Path(begin_with).absolute(),
             plain=plain,
             device=device,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -57,6 +58,15 @@ class TrainedDetector:
         whose = "one patient's head" if self.is_of_patient else "the heads of a population"
         views = self.metadata["views"].get("name", "not recorded")
         return f"network of {whose}, views {views}, {self.metadata.get('steps', 0)} steps"
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells its weights from all others."""
+        digest = hashlib.sha256()
+        for name, value in self.networks.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def check_knows(self, ct: CT, path: object) -> None:
         """InputError where it was trained on another patient's CT; a population's network knows all."""

@@ -46,6 +46,7 @@ class LandmarkTrainingSection:
         for box, entries in self._boxes(_HEADS, _VIEWS, _DEVICES, _METHODS):
             fill(box, [(label, name) for name, label in entries])
         ui.trainedPath.currentPath = remembered("landmarksOut", "")
+        ui.beginWithPath.currentPath = remembered("landmarksBegunWith", "")
         ui.xrayFolder.currentPath = remembered("styleXrays", "")
         ui.translationPath.currentPath = remembered("styleOut", "")
         self.landmarks = LearningRun(
@@ -69,7 +70,7 @@ class LandmarkTrainingSection:
         ui.deviceBox.connect("currentIndexChanged(int)", self.on_device)
         ui.methodBox.connect("currentIndexChanged(int)", self.on_method)
         ui.plainBox.connect("toggled(bool)", self.on_plain)
-        for edit in (ui.trainedPath, ui.xrayFolder, ui.translationPath):
+        for edit in (ui.beginWithPath, ui.trainedPath, ui.xrayFolder, ui.translationPath):
             edit.connect("currentPathChanged(QString)", self.on_path)
 
     @property
@@ -105,6 +106,7 @@ class LandmarkTrainingSection:
 
     def on_path(self, _path: str = "") -> None:
         """Another file."""
+        remember("landmarksBegunWith", str(self.ui.beginWithPath.currentPath))
         remember("landmarksOut", str(self.ui.trainedPath.currentPath))
         remember("styleXrays", str(self.ui.xrayFolder.currentPath))
         remember("styleOut", str(self.ui.translationPath.currentPath))
@@ -144,12 +146,14 @@ class LandmarkTrainingSection:
             self.stop()
             self._ct = ct
         no_ct = self._is_patient and ct is None
+        begun = _text(self.ui.beginWithPath)
         self.landmarks.show(
             self.network,
             _("Train a network that finds landmarks; Slicer can be used meanwhile."),
             [
                 (no_ct, _("Choose a CT under Landmarks on the CT first, or train for heads in general.")),
                 (self.network is None, _("Name the network's file first.")),
+                (bool(begun) and not Path(begun).expanduser().is_file(), _("There is no such network to begin with.")),
             ],
         )
         xrays = _text(self.ui.xrayFolder)
@@ -174,7 +178,7 @@ class LandmarkTrainingSection:
 
     def _show_boxes(self) -> None:
         trains, learns, ui = self.landmarks.runs, self.style.runs, self.ui
-        for box in (ui.headsBox, ui.plainBox, ui.minutesBox, ui.trainedPath):
+        for box in (ui.headsBox, ui.plainBox, ui.minutesBox, ui.beginWithPath, ui.trainedPath):
             box.enabled = not trains
         for box in (ui.methodBox, ui.xrayFolder, ui.styleMinutesBox, ui.translationPath):
             box.enabled = not learns
@@ -190,6 +194,7 @@ class LandmarkTrainingSection:
         parameters, network = self._session.parameters, self.network
         if network is None:
             return
+        begin_with = _text(self.ui.beginWithPath)
         self._session.logic.train(
             network,
             ct_node=self._session.ct if self._is_patient else None,
@@ -197,6 +202,7 @@ class LandmarkTrainingSection:
             minutes=parameters.minutes,
             device=parameters.device,
             plain=parameters.plain,
+            begin_with=Path(begin_with).expanduser() if begin_with else None,
             wait=False,
             listener=listener,
         )

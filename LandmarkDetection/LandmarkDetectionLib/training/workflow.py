@@ -19,10 +19,10 @@ from DiffRegistrationLib.xray.errors import InputError
 
 from ..atlas.definitions import skull_landmarks
 from ..atlas.head import Head
-from ..network.model_file import write_detector
+from ..network.model_file import TrainedDetector, read_detector, write_detector
 from ..population.view_ranges import ViewRanges
 from ..shape_prior.landmark_shape import patient_shape, population_shape
-from .trainer import LandmarkTrainer, Recipe
+from .trainer import LandmarkTrainer, Recipe, forms_of
 from .training_heads import TrainingHeads
 from .validation import LandmarkValidation
 from .view_sheet import write_view_sheet
@@ -53,6 +53,7 @@ def train_landmarks(
     views: ViewRanges,
     budget: Budget,
     recipe: Recipe | None = None,
+    begin_with: Path | None = None,
     seed: int = 0,
     device: str = "auto",
     tell: Callable[[Progress[LandmarkValidation]], None] = lambda _: None,
@@ -61,9 +62,11 @@ def train_landmarks(
 ) -> LandmarkTrainingResult:
     """Train a network that finds landmarks, for the one patient in `heads` or for a population made from them.
 
+    `begin_with` is the file of a network that knows other heads or views, as of a population: what it has learnt need
+    not be learnt again.
     Written are `model`, a picture of the views as MODEL.views.png, and beside the model what is needed to go on. A
     file that exists is gone on with if it is of the same heads, views, recipe and seed, else InputError; as for a
-    budget of no time, heads with too few landmarks and a lack of memory.
+    budget of no time, heads with too few landmarks, a network to begin with of another size, and a lack of memory.
     """
     recipe = recipe or Recipe()
     check_time(budget)
@@ -81,7 +84,8 @@ def train_landmarks(
                 "Carry a template's over with fluororeg landmarks transfer.",
             )
     fingerprint = None if is_population else ct_fingerprint(heads[0].ct)
-    identity = _identity(heads, is_population, views, recipe, seed)
+    beginning = None if begin_with is None else network_to_begin_with(begin_with, recipe)
+    identity = _identity(heads, is_population, views, recipe, seed, beginning)
     place = training_device(device)
     with memory_errors_explained(recipe.batch, recipe.size), workers(place) as together:
         state = state_to_go_on_from(model, identity, LandmarkValidation, say)
@@ -98,11 +102,21 @@ def train_landmarks(
             write_view_sheet(picture, learnt_from, views)
             say(f"Views that are trained on: {picture}")
         trainer = LandmarkTrainer(
-            learnt_from, judged_by, views, recipe, state, seed=seed, device=place, workers=together
+            learnt_from,
+            judged_by,
+            views,
+            recipe,
+            state,
+            begun_with=None if beginning is None else beginning.networks,
+            seed=seed,
+            device=place,
+            workers=together,
         )
 
         def write(state: TrainingState[LandmarkValidation]) -> None:
             about = {"ct_fingerprint": fingerprint, "views": {"name": views.name, **views.content}}
+            if beginning is not None:
+                about |= {"begun_with": {"words": beginning.words, "weights": beginning.fingerprint}}
             write_detector(model, trainer.averaged, shape, known, about | told_of_training(recipe, seed, state))
 
         save = Saving(model, write, say)
@@ -111,8 +125,29 @@ def train_landmarks(
     return LandmarkTrainingResult(model, picture, progress, progress.part < 1)
 
 
+def network_to_begin_with(path: Path, recipe: Recipe) -> TrainedDetector:
+    """The one in `path`. InputError where it cannot be read, and where it looks at images of another size than the
+    recipe's.
+    """
+    trained = read_detector(path)
+    expected = forms_of(recipe, len(skull_landmarks().names))
+    if trained.networks.forms != expected:
+        sizes = [" and ".join(str(form.size) for form in forms) for forms in (trained.networks.forms, expected)]
+        raise InputError(
+            path,
+            f"looks at images of {sizes[0]} pixels, expected {sizes[1]}",
+            f"Train with --size {trained.networks.forms[1].size}, or begin with another network.",
+        )
+    return trained
+
+
 def _identity(
-    heads: Sequence[Head], is_population: bool, views: ViewRanges, recipe: Recipe, seed: int
+    heads: Sequence[Head],
+    is_population: bool,
+    views: ViewRanges,
+    recipe: Recipe,
+    seed: int,
+    beginning: TrainedDetector | None,
 ) -> Mapping[str, Any]:
     """What makes two trainings the same."""
     return {
@@ -122,4 +157,5 @@ def _identity(
         "views": dict(views.content),
         "recipe": asdict(recipe),
         "seed": seed,
+        "network to learn on from": None if beginning is None else beginning.fingerprint,
     }

@@ -30,8 +30,8 @@ class LandmarkTrainJob(job.Job):
     """Train a network that finds landmarks into the file `out` (ends in .pt), as `fluororeg landmarks train` does.
 
     It is for the patient whose CT there is, with the landmarks in the file `landmarks` (None: the template's, carried
-    over), or for heads in general (`population`), which takes no CT. `plain` is for X-rays translated to the look of
-    DRRs. `size` and `batch` change the recipe's.
+    over), or for heads in general (`population`), which takes no CT. `begin_with` is the file of a network that knows
+    other heads or views. `plain` is for X-rays translated to the look of DRRs. `size` and `batch` change the recipe's.
     """
 
     package: ClassVar[str] = _PACKAGE
@@ -41,6 +41,7 @@ class LandmarkTrainJob(job.Job):
     landmarks: Path | None = None
     views: str = _VIEWS
     minutes: float = 8.0
+    begin_with: Path | None = None
     plain: bool = False
     size: int | None = None
     batch: int | None = None

@@ -36,27 +36,31 @@ def run(job: LandmarkTrainJob, tell: Tell) -> dict[str, Any]:
         from ..population.view_ranges import view_ranges
         from ..training.trainer import Recipe
         from ..training.training_files import heads_to_train_on
-        from ..training.workflow import train_landmarks
+        from ..training.workflow import network_to_begin_with, train_landmarks
 
     # All that a person may have mistyped comes before what takes its time.
     budget = Budget(seconds=60 * job.minutes)
     check_time(budget)
     check_model_path(job.out)
     views = view_ranges(job.views)
+    changed = {name: value for name in ("size", "batch") if (value := getattr(job, name)) is not None}
+    recipe = replace(Recipe(plain=job.plain), **changed)
+    if job.begin_with is not None:
+        network_to_begin_with(job.begin_with, recipe)
     tell(ready_with_torch(str(training_device(job.device))))
     talk: TrainingTalk[LandmarkValidation] = TrainingTalk(job, tell, lambda error: error.words, "Preparing heads…")
     if job.population:
         heads = heads_to_train_on(None, None, is_population=True, say=talk.said)
     else:
         heads = [_patient(job, talk)]
-    changed = {name: value for name in ("size", "batch") if (value := getattr(job, name)) is not None}
     result = train_landmarks(
         heads,
         job.out,
         is_population=job.population,
         views=views,
         budget=budget,
-        recipe=replace(Recipe(plain=job.plain), **changed),
+        recipe=recipe,
+        begin_with=job.begin_with,
         seed=job.seed,
         device=job.device,
         tell=talk.told,
