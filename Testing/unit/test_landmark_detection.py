@@ -15,6 +15,7 @@ from DiffRegistrationLib.xray.radiograph import Radiograph
 from fluororeg_runs import camera, intensity, run, truth, write_case
 from LandmarkDetectionLib.atlas.head import Head, phantom_head
 from LandmarkDetectionLib.atlas.landmark_files import read_landmarks, write_landmarks
+from LandmarkDetectionLib.detection.detector import detect
 from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
 from LandmarkDetectionLib.detection.mirror_image import mirrored
 from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_closely
@@ -22,11 +23,15 @@ from LandmarkDetectionLib.detection.refinement import KnownHead, refined
 from LandmarkDetectionLib.detection.registration_start import start_of
 from LandmarkDetectionLib.detection.skull import skull_of, skull_template
 from LandmarkDetectionLib.detection.standing_camera import standing_for
+from LandmarkDetectionLib.detection.translated_detection import detect_through
 from LandmarkDetectionLib.network.close_up import Aim, turned_toward
+from LandmarkDetectionLib.network.model_file import read_detector
 from LandmarkDetectionLib.skull_shape.extraction import skull_surface
 from LandmarkDetectionLib.skull_shape.surface_distance import surface_distance
 from LandmarkDetectionLib.style.generator import Generator, GeneratorForm
-from LandmarkDetectionLib.style.translation_file import write_translation
+from LandmarkDetectionLib.style.translated_xray import translated_xray
+from LandmarkDetectionLib.style.translation_file import read_translation, write_translation
+from untrained_detector import untrained
 
 PINHOLE = PinholeCamera(np.array([[2500.0, 0, 190], [0, 2000, 260], [0, 0, 1]]), np.eye(4), (400, 500))
 SLIT = ScanningSlitCamera(np.eye(4), (300, 512), (0.8, 0.9), (250.0, 3.0), 570.0, 1000.0)
@@ -98,7 +103,7 @@ def test_commands_lead_from_a_ct_with_landmarks_to_those_in_an_x_ray(tmp_path: P
     missing = run(*train)
     assert missing.code == 2 and "fluororeg landmarks transfer" in missing.stderr
     write_landmarks(tmp_path / "head.mrk.json", phantom_head(4.0).landmarks)
-    trained = run(*train, "--minutes", 0.03, "--size", 64, "--batch", 8, "--json")
+    trained = run(*train, "--minutes", 0.03, "--size", 64, "--batch", 8, "--plain", "--json")
     assert trained.code == 0, trained.stderr
     last = json.loads(trained.stdout.splitlines()[-1])
     assert last["validation"]["seen_mm"] > 0 and (tmp_path / "head.views.png").is_file()
@@ -179,6 +184,21 @@ def test_a_detector_s_places_start_a_registration() -> None:
     error = rigid.increment_between(centre, start.poses[0][1], truth())
     assert np.degrees(np.linalg.norm(error[:3])) < 2 and np.linalg.norm(error[3:]) < 12
     assert "agreeing" in start.poses[0][0]
+
+
+def test_a_network_of_many_looks_sees_the_x_ray_translated_and_as_it_is(tmp_path: Path) -> None:
+    attenuation = np.log(3000.5 / intensity()).astype(np.float32)
+    view = Radiograph(attenuation, np.ones(camera().size, bool), camera())
+    write_translation(tmp_path / "style.pt", Generator(GeneratorForm(4, 1)), None, 64, {"method": "cut"})
+    translation = read_translation(tmp_path / "style.pt")
+    of_looks, of_drrs = (read_detector(untrained(tmp_path / "head.pt", plain=plain)) for plain in (False, True))
+    both = [detect(of_looks, seen) for seen in (view, translated_xray(translation, view))]
+    typical = [float(np.median(one.uncertainty_mm)) * max(1, one.misfit) for one in both]
+    np.testing.assert_array_equal(detect_through(None, of_looks, view).pixels, both[0].pixels)
+    np.testing.assert_array_equal(detect_through(translation, of_drrs, view).pixels, both[1].pixels)
+    surer = both[int(np.argmin(typical))]
+    np.testing.assert_array_equal(detect_through(translation, of_looks, view).pixels, surer.pixels)
+    assert typical[0] != typical[1]
 
 
 def test_with_its_ct_a_head_s_landmarks_are_shown_where_the_ct_has_them() -> None:

@@ -8,7 +8,7 @@ from LandmarkDetectionLib.atlas.definitions import COUNT
 from LandmarkDetectionLib.atlas.head import phantom_head
 
 
-def untrained(path: Path, fingerprint: str | None = None) -> Path:
+def untrained(path: Path, fingerprint: str | None = None, *, plain: bool = False) -> Path:
     import torch
     from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
     from LandmarkDetectionLib.network.landmark_network import NetworkForm
@@ -23,6 +23,7 @@ def untrained(path: Path, fingerprint: str | None = None) -> Path:
     about = {
         "ct_fingerprint": fingerprint or ct_fingerprint(known.ct),
         "views": {"name": "frontal", "field": [0.14, 0.45]},
+        "recipe": {"plain": plain},
     }
     write_detector(path, networks, patient_shape(known), known.landmarks, about)
     return path

@@ -28,8 +28,6 @@ _SHARE = 0.1
 _BELIEVED = 0.15
 # The computed head alone explains up to this much of X-rays of other heads, in places that are wrong.
 _BELIEVED_ALONE = 0.5
-# Where the likeliest of the network's answers explains less, others are tried.
-_EXPLAINED = 0.5
 _NO_HEAD = "no template of a head, however it is deformed, looks like this X-ray"
 _ALONE = "; only the computed head is at hand as one, the Visible Human's is downloaded where there is a network"
 _DEPTH_MM = 2.0
@@ -64,14 +62,14 @@ def refined_by_template(
         fit = _fit(answer, radiograph, depth_mm)
         if fit is not None and (best is None or fit.agreement > best[1].agreement):
             best = answer, fit
-        if best is not None and best[1].agreement >= _EXPLAINED:
+        if best is not None and best[1].is_convincing:
             break
     is_alone = len(usual_templates()) == 1
     if best is None or best[1].agreement < (_BELIEVED_ALONE if is_alone else _BELIEVED):
         return replace(found, is_sure=False, words=found.words or _NO_HEAD + (_ALONE if is_alone else ""))
     shown = _shown(*best, radiograph)
     # An answer that is only less likely makes a doubtful view sure by what it explains alone.
-    return shown if best[1].agreement >= _EXPLAINED else replace(shown, is_sure=found.is_sure, words=found.words)
+    return shown if best[1].is_convincing else replace(shown, is_sure=found.is_sure, words=found.words)
 
 
 def _fit(found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | None) -> TemplateFit | None:

@@ -17,10 +17,8 @@ from jaxtyping import Float64
 
 from ..network.model_file import TrainedDetector, read_detector
 from ..skull_shape.vtk_surfaces import write_surface
-from ..style.translated_xray import translated_xray
 from ..style.translation_file import read_translation
 from .detection_files import write_detections
-from .detector import detect
 from .landmark_detections import LandmarkDetections
 from .landmark_report import write_landmark_report
 from .refinement import KnownHead, refined
@@ -28,6 +26,7 @@ from .registration_start import landmarks_of_ct
 from .skull import skull_of, usual_template
 from .standing_camera import standing_for
 from .template_refinement import refined_by_template
+from .translated_detection import detect_through
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +59,9 @@ def detect_files(
 
     Given the head's `ct`, it is registered from what the network found, and landmarks are shown where the CT has them:
     those in the file `landmarks`, or those that the network knows, or the template's, carried over. Without a CT,
-    `with_template` lays a template head over each X-ray from there, deformed as heads differ. Through the
-    translation in the file `style` the network sees the X-rays in the look of DRRs. InputError says what is wrong and
-    what to do; bad input leaves nothing behind.
+    `with_template` lays a template head over each X-ray from there, deformed as heads differ. The network sees the
+    X-rays through the translation in the file `style`, as `detect_through`. InputError says what is wrong and what to
+    do; bad input leaves nothing behind.
     """
     files = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not files:
@@ -79,8 +78,7 @@ def detect_files(
     views = []
     for number, file in enumerate(files, start=1):
         radiograph = file.read()
-        shown = radiograph if translation is None else translated_xray(translation, radiograph)
-        found = detect(trained, shown)
+        found = detect_through(translation, trained, radiograph)
         if known is not None:
             found = refined(found, known, radiograph)
         elif with_template:

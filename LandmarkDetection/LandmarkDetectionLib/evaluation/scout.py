@@ -13,11 +13,10 @@ from jaxtyping import Float64
 
 from ..atlas.head import template_head
 from ..atlas.transfer import transferred
-from ..detection.detector import detect
 from ..detection.landmark_detections import LandmarkDetections
 from ..detection.template_refinement import refined_by_template
+from ..detection.translated_detection import detect_through
 from ..network.model_file import TrainedDetector
-from ..style.translated_xray import translated_xray
 from ..style.translation_file import Translation
 
 WITHIN_MM = 10.0
@@ -56,7 +55,7 @@ def scout_figures(
     """
     radiograph = XrayFile(sample("skull-phantom-scout")).read()
     carried = transferred(template_head(), read_ct(sample("skull-phantom-ct"))).landmarks
-    found = detect(trained, radiograph if translation is None else translated_xray(translation, radiograph))
+    found = detect_through(translation, trained, radiograph)
     if with_template:
         found = refined_by_template(found, radiograph)
     camera = radiograph.camera

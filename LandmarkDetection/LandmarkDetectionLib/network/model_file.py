@@ -53,6 +53,11 @@ class TrainedDetector:
         return self.metadata["ct_fingerprint"] is not None
 
     @property
+    def knows_drrs_alone(self) -> bool:
+        """Whether it has seen X-rays in no other look than that of clean DRRs."""
+        return bool(self.metadata.get("recipe", {}).get("plain", False))
+
+    @property
     def words(self) -> str:
         """What people call it, which tells it from most others; its file's name may hold a patient's."""
         whose = "one patient's head" if self.is_of_patient else "the heads of a population"

@@ -49,6 +49,11 @@ class TemplateFit:
     covariance: Float64[np.ndarray, "p p"]
     agreement: float
 
+    @property
+    def is_convincing(self) -> bool:
+        """Whether it explains so much that no other place is looked for."""
+        return self.agreement >= _EXPLAINED
+
 
 def best_fit(
     begun: Sequence[PlacedTemplate], radiograph: Radiograph, found: FoundLandmarks, others: Sequence[Term] = ()
@@ -78,7 +83,7 @@ def best_fit(
     other = twin(fits[0].placed, radiograph.camera)
     if found(other).cost - found(fits[0].placed).cost <= found.share * _POSSIBLE:
         fits += through_levels([other])
-    if fits[0].agreement < _EXPLAINED or found.shown < _SHOWN:
+    if not fits[0].is_convincing or found.shown < _SHOWN:
         random = np.random.default_rng(0)
         fits += through_levels([_moved(first[0].placed, random) for _ in range(_BEGINNINGS)])
     return _likeliest(fits, radiograph, found, (usual_heads, *others))

@@ -100,13 +100,10 @@ class _Finder:
 
     def found(self, radiograph: Radiograph, *, is_planar: bool) -> LandmarkDetections:
         """Those in an X-ray. InputError where too little of it can be used."""
-        from ..detection.detector import detect
         from ..detection.refinement import refined
-        from ..style.translated_xray import translated_xray
+        from ..detection.translated_detection import detect_through
 
-        translation = self._translation
-        shown = radiograph if translation is None else translated_xray(translation, radiograph)
-        found = detect(self._trained, shown)
+        found = detect_through(self._translation, self._trained, radiograph)
         if is_planar:
             return found
         if self._with_template:
