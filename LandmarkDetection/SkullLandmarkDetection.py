@@ -393,6 +393,7 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
         import numpy as np
         from LandmarkDetectionLib.mrml.ct_landmarks import put_landmarks
         from LandmarkDetectionLib.mrml.landmark_study import run_of
+        from LandmarkDetectionLib.mrml.self_test import true_pixels
 
         if importlib.util.find_spec("torch") is None:
             self.skipTest("PyTorch is missing, which networks need; install it by Slicer's extension PyTorch")
@@ -407,7 +408,7 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
         self.assertEqual(found.words, ())
         run = run_of(found.study)
         for view, camera in enumerate(self.cameras):
-            pixels = run.at(0, view).pixels - self.truePixels(camera)
+            pixels = run.at(0, view).pixels - true_pixels(self.head.landmarks, self.truth, camera)
             self.assertTrue(np.isfinite(pixels).all() and pixels.shape == (55, 2), f"view {view + 1}")
             off = float(np.median(np.linalg.norm(pixels, axis=1)) * run.at(0, view).mm_per_pixel)
             self.delayDisplay(f"View {view + 1}: off by {off:.1f} mm")
@@ -432,54 +433,11 @@ class SkullLandmarkDetectionTest(ScriptedLoadableModuleTest):
         ct = slicer.util.getNode("Head")
         np.testing.assert_allclose(landmarks_of(ct).points, self.head.landmarks.points, atol=1e-3)
 
-    def truePixels(self, camera):
-        """Where the head's landmarks truly fall in a view (u, v)."""
-        from DiffRegistrationLib.xray.geometry import rigid
-
-        return camera.project(rigid.transform_points(self.truth, self.head.landmarks.points))
-
     def studyByHand(self):
         """The head's landmarks in both X-rays with small errors, as a study."""
-        import numpy as np
-        from DiffRegistrationLib.xray.geometry import rigid
-        from LandmarkDetectionLib.atlas.definitions import skull_landmarks
-        from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
-        from LandmarkDetectionLib.detection.landmark_run import LandmarkRun
-        from LandmarkDetectionLib.mrml.landmark_study import make_study
+        from LandmarkDetectionLib.mrml.self_test import study_of_head
 
-        names, sigma, found = skull_landmarks().names, 0.3, []
-        world = rigid.transform_points(self.truth, self.head.landmarks.points)
-        errors = np.tile(sigma**2 * np.eye(2), (len(names), 1, 1))
-        for number, camera in enumerate(self.cameras):
-            noise = np.random.default_rng(number).normal(scale=sigma, size=(len(names), 2))
-            pixels = self.truePixels(camera) + noise
-            inside = ((pixels > 0) & (pixels < [camera.size[1] - 1, camera.size[0] - 1])).all(axis=1)
-            found.append(
-                LandmarkDetections(
-                    names=names,
-                    pixels=pixels,
-                    pixel_covariance=errors,
-                    camera_points=rigid.transform_points(camera.camera_from_world, world),
-                    camera_covariance=np.tile(np.diag([1.0, 1.0, 400.0]), (len(names), 1, 1)),
-                    visibility=np.where(inside, 0.95, 0.02),
-                    is_in_image=inside,
-                    network_pixels=pixels,
-                    network_covariance=errors,
-                    mm_per_pixel=2.24,
-                    misfit=0.8,
-                    is_sure=True,
-                    words="",
-                )
-            )
-        run = LandmarkRun(
-            views=2,
-            numbers=(0,),
-            found=(tuple(found),),
-            planar=(False, False),
-            definitions=skull_landmarks().fingerprint,
-            model="the head itself",
-        )
-        return make_study(run, self.xrays, self.ct)
+        return study_of_head(self.head.landmarks, self.truth, self.xrays, self.cameras, self.ct)
 
     def assertRight(self, what):
         """The CT lies where the head truly does."""
