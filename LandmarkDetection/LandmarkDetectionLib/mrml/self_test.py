@@ -52,7 +52,7 @@ def _found(
     noise = np.random.default_rng(number).normal(scale=_SIGMA_PX, size=(count, 2))
     pixels = true_pixels(landmarks, world_from_ct, camera) + noise
     errors = np.tile(_SIGMA_PX**2 * np.eye(2), (count, 1, 1))
-    inside = ((pixels > 0) & (pixels < [camera.size[1] - 1, camera.size[0] - 1])).all(axis=1)
+    inside = np.all((pixels > 0) & (pixels < [camera.size[1] - 1, camera.size[0] - 1]), axis=1)
     world = rigid.transform_points(world_from_ct, landmarks.points)
     return LandmarkDetections(
         names=landmarks.names,
