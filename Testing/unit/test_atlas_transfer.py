@@ -13,6 +13,7 @@ from DiffRegistrationLib.xray.geometry import rigid
 from DiffRegistrationLib.xray.phantom import head_phantom
 from DiffRegistrationLib.xray.phantom.anatomy import STRUCTURES
 from LandmarkDetectionLib.atlas.definitions import skull_landmarks
+from LandmarkDetectionLib.atlas.deformable_fit import Lattice
 from LandmarkDetectionLib.atlas.head import Head, phantom_head
 from LandmarkDetectionLib.atlas.landmark_set import LandmarkSet, LandmarkStatus
 from LandmarkDetectionLib.atlas.transfer import transferred
@@ -41,6 +42,17 @@ def moved(head: Head, motion: np.ndarray) -> Head:
 
 def distances(found: LandmarkSet, truth: LandmarkSet) -> np.ndarray:
     return np.linalg.norm(found.points - truth.points, axis=1)
+
+
+def test_a_lattice_moves_points_by_its_weights() -> None:
+    random = np.random.default_rng(2)
+    points = random.uniform([-60, -20, -35], [60, 20, 35], (300, 3))
+    lattice = Lattice.around(points, 22.0)
+    assert len(set(lattice.count.tolist())) == 3
+    beyond = np.vstack([1.5 * points, lattice.first + 22.0 * np.array([[1, 1, 1], [2, 1, 2], [2, 2, 2]])])
+    coefficients = random.normal(size=(lattice.nodes, 3))
+    moved = lattice.weights(beyond) @ coefficients
+    np.testing.assert_allclose(lattice.displacements(beyond, coefficients), moved, rtol=0, atol=1e-12)
 
 
 def test_another_person_lying_otherwise(template: Head, other: Head) -> None:

@@ -251,8 +251,9 @@ def test_a_network_is_trained_for_a_patient_and_stops_with_what_there_is(
 
     folder = inputs(tmp_path / "job", (truth(),))
     out = tmp_path / "Kopf.pt"
-    job = LandmarkTrainJob(folder=folder, out=out, landmarks=landmarks, views="frontal", minutes=60, size=64, batch=4)
-    client.submit(job)
+    heads = untrained(tmp_path / "heads.pt", size=64)
+    told_of = {"views": "frontal", "minutes": 60, "batch": 4, "begin_with": heads}
+    client.submit(LandmarkTrainJob(folder=folder, out=out, landmarks=landmarks, **told_of))
     messages = heard(client, lambda m: isinstance(m, Progress) and m.numbers.get("step", 0) >= 1)
     client.stop()
     messages += heard(client)
@@ -261,6 +262,8 @@ def test_a_network_is_trained_for_a_patient_and_stops_with_what_there_is(
     assert Path(content["views"]).is_file() and content["validation"]["seen_mm"] > 0
     trained = read_detector(out)
     assert trained.is_of_patient and trained.metadata["steps"] == content["step"]
+    assert trained.metadata["begun_with"]["weights"] == read_detector(heads).fingerprint
+    assert trained.networks.close_up.form.size == 64
     told = [m for m in messages if isinstance(m, Progress) and m.numbers]
     assert told[-1].words.startswith(f"Step {content['step']}, loss ") and "mm where seen" in told[-1].words
     assert told[-1].numbers["seen_mm"] == content["validation"]["seen_mm"]

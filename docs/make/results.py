@@ -214,8 +214,9 @@ def landmarks_part() -> Part:
 
 def begun_part() -> Part:
     """Networks of a patient that begin with a population's."""
-    where, before = machine(), os.getloadavg()[0]
+    before = os.getloadavg()[0]
     found = begun_results.run(measured)
+    where = machine("fluororegistration", "numpy", "numba", "torch")
     return _with_machine(begun_results.in_words(found, table), where, before), []
 
 
@@ -289,6 +290,8 @@ def filled(text: str, name: str, content: str) -> str:
 
 def main(names: list[str]) -> None:
     """Measure and write the parts of these names, one after the other."""
+    for name in names or PARTS:
+        filled(PAGE.read_text(encoding="utf-8"), name, "")
     for name in names or PARTS:
         text, rows = PARTS[name]()
         PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), name, text), encoding="utf-8")

@@ -150,11 +150,18 @@ def in_words(found: dict[str, Any], table: Table) -> str:
 
 
 def _scout_in_words(scout: dict[str, Any], table: Table) -> str:
-    rows = [
-        (_METHODS.get(way, way), f"{one['scout_mean_mm']:.2f} mm", f"{one['scout_within_10_mm']:.1%}")
-        for way, one in scout.items()
-    ]
-    said = "The real localizer of a plastic skull, by that skull's own network, through the same translations:"
+    rows = []
+    for way, one in scout.items():
+        for key, words in (("translated", ", translated alone"), ("scout", ", as detection does")):
+            if f"{key}_mean_mm" in one:
+                told = f"{one[f'{key}_mean_mm']:.2f} mm", f"{one[f'{key}_within_10_mm']:.1%}"
+                rows.append((_METHODS.get(way, way) + (words if way in _METHODS else ""), *told))
+    said = textwrap.fill(
+        "The real localizer of a plastic skull, by that skull's own network, through the same translations, which "
+        "were learnt from other X-rays. Detection shows a network of many looks the X-ray as it is, too, and takes "
+        "what it is surer of:",
+        118,
+    )
     return f"{said}\n\n{table(('', 'mean', 'within 10 mm'), rows)}\n"
 
 

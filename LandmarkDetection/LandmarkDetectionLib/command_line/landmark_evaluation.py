@@ -46,7 +46,8 @@ def evaluate(
         bool, typer.Option("--scout", help="Judge on the real lateral localizer of a skull instead.")
     ] = False,
     style: Annotated[
-        Path | None, typer.Option("--style", help="With --scout: find landmarks through this translation.")
+        Path | None,
+        typer.Option("--style", help="With --scout: find landmarks through this translation, as detect does."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File for all figures (.json).")] = None,
     as_json: JsonOption = False,
@@ -71,6 +72,9 @@ def evaluate(
             translation = None if style is None else read_translation(style)
             result = scout_figures(trained, translation)
             content |= {"scout_mean_mm": result.mean_mm, "scout_within_10_mm": result.within}
+            if translation is not None:
+                alone = scout_figures(trained, translation, translated_alone=True)
+                content |= {"translated_mean_mm": alone.mean_mm, "translated_within_10_mm": alone.within}
             if not trained.is_of_patient:
                 laid = scout_figures(trained, translation, with_template=True)
                 content |= {"template_mean_mm": laid.mean_mm, "template_within_10_mm": laid.within}

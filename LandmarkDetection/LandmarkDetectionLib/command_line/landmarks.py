@@ -134,7 +134,12 @@ def train(
             "--begin-with", help="A network that knows other heads or views already, as of heads in general."
         ),
     ] = None,
-    size: Annotated[int, typer.Option("--size", min=64, max=512, help="Pixels along an image's side.")] = 96,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size", min=64, max=512, help="Pixels along an image's side: 96, or as the network begun with."
+        ),
+    ] = None,
     batch: Annotated[int, typer.Option("--batch", min=1, max=4096, help="Images a step.")] = 32,
     plain: Annotated[
         bool,
@@ -155,15 +160,13 @@ def train(
             from DiffRegistrationLib.training.workflow import check_model_path
 
             from ..population.view_ranges import view_ranges
-            from ..training.trainer import Recipe
             from ..training.training_files import heads_to_train_on
-            from ..training.workflow import network_to_begin_with, train_landmarks
+            from ..training.workflow import recipe_of, train_landmarks
         if not minutes > 0:
             raise InputError("--minutes", f"expected more than 0, got {minutes:g}", "10 are enough for one patient.")
         check_model_path(out)
-        ranges, recipe = view_ranges(views), Recipe(size=size, batch=batch, plain=plain)
-        if begin_with is not None:
-            network_to_begin_with(begin_with, recipe)
+        ranges = view_ranges(views)
+        recipe = recipe_of(begin_with, out, size=size, batch=batch, plain=plain)
         chosen = heads_to_train_on(heads, landmarks, is_population=population, say=say)
         with asked_to_stop() as stopped, shown_progress(as_json, _in_words, "Preparing heads…") as tell:
             result = train_landmarks(

@@ -11,5 +11,5 @@ ModelArgument = Annotated[Path, typer.Argument(help="Network from fluororeg land
 
 StyleOption = Annotated[
     Path | None,
-    typer.Option("--style", help="Translation (fluororeg style train): the network sees the X-rays as DRRs."),
+    typer.Option("--style", help="Translation (fluororeg style train): the network sees the X-rays as DRRs, too."),
 ]

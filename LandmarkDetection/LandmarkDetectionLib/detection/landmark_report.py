@@ -210,6 +210,8 @@ def _network_facts(trained: TrainedDetector) -> tuple[tuple[str, str], ...]:
         ("Seed", str(about.get("seed", _NOT_RECORDED))),
         ("Made with", ", ".join(f"{name} {version}" for name, version in versions.items()) or _NOT_RECORDED),
     ]
+    if about.get("begun_with"):
+        facts.insert(3, ("Began with", str(about["begun_with"]["words"])))
     if trained.is_of_patient:
         facts.insert(1, ("CT", f"fingerprint {about['ct_fingerprint']}"))
     milestones = about.get("milestones") or ()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from DiffRegistrationLib.xray.files.ct_files import read_ct
 from DiffRegistrationLib.xray.files.sample_data import sample
 from DiffRegistrationLib.xray.files.xray_with_geometry import XrayFile
 from DiffRegistrationLib.xray.geometry import ScanningSlitCamera
+from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
 from ..atlas.head import template_head
+from ..atlas.landmark_set import LandmarkSet
 from ..atlas.transfer import transferred
+from ..detection.detector import detect
 from ..detection.landmark_detections import LandmarkDetections
 from ..detection.template_refinement import refined_by_template
 from ..detection.translated_detection import detect_through
 from ..network.model_file import TrainedDetector
+from ..style.translated_xray import translated_xray
 from ..style.translation_file import Translation
 
 WITHIN_MM = 10.0
@@ -46,16 +51,23 @@ class ScoutFigures:
 
 
 def scout_figures(
-    trained: TrainedDetector, translation: Translation | None = None, *, with_template: bool = False
+    trained: TrainedDetector,
+    translation: Translation | None = None,
+    *,
+    with_template: bool = False,
+    translated_alone: bool = False,
 ) -> ScoutFigures:
     """The scout's landmarks, found in it through a `translation` if there is one, against those of its CT;
-    `with_template` those of a template that is laid over it from there.
+    `with_template` those of a template that is laid over it from there, `translated_alone` those that even a network
+    of many looks finds in the translated scout.
 
     InputError, which says how to get it, without the data.
     """
-    radiograph = XrayFile(sample("skull-phantom-scout")).read()
-    carried = transferred(template_head(), read_ct(sample("skull-phantom-ct"))).landmarks
-    found = detect_through(translation, trained, radiograph)
+    radiograph, carried = _scout()
+    if translation is not None and translated_alone:
+        found = detect(trained, translated_xray(translation, radiograph))
+    else:
+        found = detect_through(translation, trained, radiograph)
     if with_template:
         found = refined_by_template(found, radiograph)
     camera = radiograph.camera
@@ -67,3 +79,10 @@ def scout_figures(
     pitch = np.array(camera.pixel_spacing)[::-1]
     errors = np.linalg.norm((found.pixels - pixels) * pitch, axis=1)
     return ScoutFigures(found, pixels, errors)
+
+
+@cache
+def _scout() -> tuple[Radiograph, LandmarkSet]:
+    """The scout, and the template's landmarks carried to its CT."""
+    radiograph = XrayFile(sample("skull-phantom-scout")).read()
+    return radiograph, transferred(template_head(), read_ct(sample("skull-phantom-ct"))).landmarks

@@ -109,6 +109,12 @@ class LandmarkNetwork(nn.Module):
         self.up = nn.ModuleList(normalised_convolution(_DECODED, _DECODED) for _ in finer[:-1])
         self.heat = nn.Conv2d(_DECODED, form.landmarks, 1)
 
+    def expect_where_nothing_was_seen(self, mean: Float[torch.Tensor, "aspects landmarks 3"]) -> None:
+        """Begin aspects that it has never seen at these mean places, not in the middle of the image."""
+        known = self.get_buffer("mean")
+        unseen = (known == 0).all(dim=(1, 2))
+        known[unseen] = mean.to(known)[unseen]
+
     @property
     def inner_weights(self) -> list[nn.Parameter]:
         """Weights of layers that have others before and after them."""

@@ -54,7 +54,7 @@ class TrainedDetector:
 
     @property
     def knows_drrs_alone(self) -> bool:
-        """Whether it has seen X-rays in no other look than that of clean DRRs."""
+        """Whether it was trained, or trained last, on clean DRRs alone."""
         return bool(self.metadata.get("recipe", {}).get("plain", False))
 
     @property

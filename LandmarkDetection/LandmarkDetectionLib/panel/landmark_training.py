@@ -79,6 +79,11 @@ class LandmarkTrainingSection:
         return _file(self.ui.trainedPath)
 
     @property
+    def begin_with(self) -> Path | None:
+        """The file of the network to begin with, with its suffix."""
+        return _file(self.ui.beginWithPath)
+
+    @property
     def translation(self) -> Path | None:
         """The file for the style that the user named, with its suffix."""
         return _file(self.ui.translationPath)
@@ -146,14 +151,18 @@ class LandmarkTrainingSection:
             self.stop()
             self._ct = ct
         no_ct = self._is_patient and ct is None
-        begun = _text(self.ui.beginWithPath)
+        begun = self.begin_with
         self.landmarks.show(
             self.network,
             _("Train a network that finds landmarks; Slicer can be used meanwhile."),
             [
                 (no_ct, _("Choose a CT under Landmarks on the CT first, or train for heads in general.")),
                 (self.network is None, _("Name the network's file first.")),
-                (bool(begun) and not Path(begun).expanduser().is_file(), _("There is no such network to begin with.")),
+                (begun is not None and not begun.is_file(), _("There is no such network to begin with.")),
+                (
+                    begun is not None and begun == self.network,
+                    _("Begin with another file than that of the network; with none it is trained on."),
+                ),
             ],
         )
         xrays = _text(self.ui.xrayFolder)
@@ -194,7 +203,6 @@ class LandmarkTrainingSection:
         parameters, network = self._session.parameters, self.network
         if network is None:
             return
-        begin_with = _text(self.ui.beginWithPath)
         self._session.logic.train(
             network,
             ct_node=self._session.ct if self._is_patient else None,
@@ -202,11 +210,13 @@ class LandmarkTrainingSection:
             minutes=parameters.minutes,
             device=parameters.device,
             plain=parameters.plain,
-            begin_with=Path(begin_with).expanduser() if begin_with else None,
+            begin_with=self.begin_with,
             wait=False,
             listener=listener,
         )
-        self.ui.trainedPath.addCurrentPathToHistory()
+        for edit in (self.ui.trainedPath, self.ui.beginWithPath):
+            if _text(edit):
+                edit.addCurrentPathToHistory()
 
     def _learn(self, listener: Listener) -> None:
         parameters, translation = self._session.parameters, self.translation

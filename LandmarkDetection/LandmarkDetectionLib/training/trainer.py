@@ -20,6 +20,7 @@ from torch import nn
 from ..network.close_up import aim_at
 from ..network.landmark_network import NetworkForm
 from ..network.landmark_networks import LandmarkNetworks
+from ..network.model_file import TrainedDetector
 from ..population.drawn_views import drawn_view
 from ..population.view_ranges import ViewRanges
 from .aspects import ASPECTS, aspect_of
@@ -56,8 +57,8 @@ class Recipe:
 class LandmarkTrainer:
     """A network for `heads` seen in `ranges`; `state` is where it stands, from the beginning or from a file.
 
-    `unseen` are heads to be judged by; `begun_with` networks that know other heads, or other views. Same arguments,
-    same network. ValueError where those are of another form.
+    `unseen` are heads to be judged by; `begun_with` is what knows other heads, or other views. Same arguments, same
+    network. ValueError where its networks are of another form.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class LandmarkTrainer:
         recipe: Recipe,
         state: TrainingState[LandmarkValidation],
         *,
-        begun_with: LandmarkNetworks | None = None,
+        begun_with: TrainedDetector | None = None,
         seed: int = 0,
         device: torch.device | None = None,
         workers: Workers | None = None,
@@ -77,15 +78,15 @@ class LandmarkTrainer:
         self._recipe = recipe
         rate = recipe.learning_rate * (1.0 if begun_with is None else _BEGUN_RATE)
         # What knows looks already needs no plain ones first.
-        self._first_ease = 1.0 if begun_with is None else 0.0
+        self._first_ease = 1.0 if begun_with is None or begun_with.knows_drrs_alone else 0.0
         self._part = self.workers.share(recipe.batch)
         torch.manual_seed(seed)
         sizes = recipe.overview, recipe.size
         means = mean_places(heads, ranges)
         count = means[0].shape[1]
         forms = forms_of(recipe, count)
-        if begun_with is not None and begun_with.forms != forms:
-            raise ValueError(f"networks of forms {begun_with.forms} to begin with, expected {forms}")
+        if begun_with is not None and begun_with.networks.forms != forms:
+            raise ValueError(f"networks of forms {begun_with.networks.forms} to begin with, expected {forms}")
         fused = self.device.type in ("cpu", "cuda")
 
         def optimisers(networks: LandmarkNetworks) -> dict[str, torch.optim.Optimizer]:
@@ -96,7 +97,9 @@ class LandmarkTrainer:
         def begun() -> LandmarkNetworks:
             made = LandmarkNetworks(forms, means)
             if begun_with is not None:
-                made.load_state_dict(begun_with.state_dict())
+                made.load_state_dict(begun_with.networks.state_dict())
+                for network, mean in zip(made.all, means, strict=True):
+                    network.expect_where_nothing_was_seen(mean)
             return made.to(self.device)
 
         self._learning = Learning(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from DiffRegistrationLib.pose_network.ct_fingerprint import ct_fingerprint
 from DiffRegistrationLib.training.kept_training import Saving, state_to_go_on_from, told_of_training
 from DiffRegistrationLib.training.training_device import training_device
 from DiffRegistrationLib.training.training_loop import Budget, Progress
-from DiffRegistrationLib.training.training_state import TrainingState
+from DiffRegistrationLib.training.training_state import TrainingState, state_path
 from DiffRegistrationLib.training.workers import workers
 from DiffRegistrationLib.training.workflow import check_model_path, check_time, memory_errors_explained
 from DiffRegistrationLib.xray.errors import InputError
@@ -63,10 +63,11 @@ def train_landmarks(
     """Train a network that finds landmarks, for the one patient in `heads` or for a population made from them.
 
     `begin_with` is the file of a network that knows other heads or views, as of a population: what it has learnt need
-    not be learnt again.
+    not be learnt again. A training that goes on need not be given it.
     Written are `model`, a picture of the views as MODEL.views.png, and beside the model what is needed to go on. A
-    file that exists is gone on with if it is of the same heads, views, recipe and seed, else InputError; as for a
-    budget of no time, heads with too few landmarks, a network to begin with of another size, and a lack of memory.
+    file that exists is gone on with if it is of the same heads, views, recipe, seed and beginning; else InputError, as
+    for a budget of no time, heads with too few landmarks, a network to begin with of another size, and a lack of
+    memory.
     """
     recipe = recipe or Recipe()
     check_time(budget)
@@ -84,8 +85,9 @@ def train_landmarks(
                 "Carry a template's over with fluororeg landmarks transfer.",
             )
     fingerprint = None if is_population else ct_fingerprint(heads[0].ct)
-    beginning = None if begin_with is None else network_to_begin_with(begin_with, recipe)
-    identity = _identity(heads, is_population, views, recipe, seed, beginning)
+    beginning = None if begin_with is None else _network_to_begin_with(begin_with, recipe)
+    begun_with = _told_of_beginning(beginning, model)
+    identity = _identity(heads, is_population, views, recipe, seed, begun_with)
     place = training_device(device)
     with memory_errors_explained(recipe.batch, recipe.size), workers(place) as together:
         state = state_to_go_on_from(model, identity, LandmarkValidation, say)
@@ -107,16 +109,16 @@ def train_landmarks(
             views,
             recipe,
             state,
-            begun_with=None if beginning is None else beginning.networks,
+            begun_with=beginning,
             seed=seed,
             device=place,
             workers=together,
         )
 
         def write(state: TrainingState[LandmarkValidation]) -> None:
-            about = {"ct_fingerprint": fingerprint, "views": {"name": views.name, **views.content}}
-            if beginning is not None:
-                about |= {"begun_with": {"words": beginning.words, "weights": beginning.fingerprint}}
+            about: dict[str, Any] = {"ct_fingerprint": fingerprint, "views": {"name": views.name, **views.content}}
+            if begun_with is not None:
+                about |= {"begun_with": begun_with}
             write_detector(model, trainer.averaged, shape, known, about | told_of_training(recipe, seed, state))
 
         save = Saving(model, write, say)
@@ -125,20 +127,51 @@ def train_landmarks(
     return LandmarkTrainingResult(model, picture, progress, progress.part < 1)
 
 
-def network_to_begin_with(path: Path, recipe: Recipe) -> TrainedDetector:
-    """The one in `path`. InputError where it cannot be read, and where it looks at images of another size than the
-    recipe's.
+def recipe_of(
+    begin_with: Path | None,
+    model: Path,
+    *,
+    size: int | None = None,
+    batch: int | None = None,
+    plain: bool = False,
+) -> Recipe:
+    """The recipe of these choices for the network in `model`; None is what is usual, and for `size` (px) what a
+    network to begin with knows. InputError where that network cannot be begun with.
     """
+    usual = Recipe(plain=plain)
+    if begin_with is None:
+        overview, close_up = usual.overview, usual.size
+    else:
+        if begin_with.absolute() == model.absolute():
+            raise InputError(
+                begin_with,
+                "is the network that is to be written as well",
+                "Give the new one another name; to train it on, leave out what to begin with.",
+            )
+        overview, close_up = (form.size for form in read_detector(begin_with).networks.forms)
+    return replace(usual, overview=overview, size=size or close_up, batch=batch or usual.batch)
+
+
+def _network_to_begin_with(path: Path, recipe: Recipe) -> TrainedDetector:
+    """The one in `path`. InputError where its networks are not those of the recipe."""
     trained = read_detector(path)
     expected = forms_of(recipe, len(skull_landmarks().names))
     if trained.networks.forms != expected:
         sizes = [" and ".join(str(form.size) for form in forms) for forms in (trained.networks.forms, expected)]
+        unlike = f"looks at images of {sizes[0]} pixels, expected {sizes[1]}"
         raise InputError(
             path,
-            f"looks at images of {sizes[0]} pixels, expected {sizes[1]}",
-            f"Train with --size {trained.networks.forms[1].size}, or begin with another network.",
+            unlike if sizes[0] != sizes[1] else "is built otherwise than networks are now",
+            "Begin with another network, or train it with the same --size.",
         )
     return trained
+
+
+def _told_of_beginning(beginning: TrainedDetector | None, model: Path) -> Mapping[str, str] | None:
+    """What the model's file says of the network that it began with; a training that goes on need not be given it."""
+    if beginning is not None:
+        return {"words": beginning.words, "weights": beginning.fingerprint}
+    return read_detector(model).metadata.get("begun_with") if state_path(model).exists() and model.exists() else None
 
 
 def _identity(
@@ -147,7 +180,7 @@ def _identity(
     views: ViewRanges,
     recipe: Recipe,
     seed: int,
-    beginning: TrainedDetector | None,
+    begun_with: Mapping[str, str] | None,
 ) -> Mapping[str, Any]:
     """What makes two trainings the same."""
     return {
@@ -157,5 +190,5 @@ def _identity(
         "views": dict(views.content),
         "recipe": asdict(recipe),
         "seed": seed,
-        "network to learn on from": None if beginning is None else beginning.fingerprint,
+        "network to begin with": None if begun_with is None else dict(begun_with),
     }

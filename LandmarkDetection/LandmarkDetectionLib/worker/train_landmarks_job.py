@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from DiffRegistrationLib.pose_network.torch_needed import torch_needed
@@ -34,19 +33,15 @@ def run(job: LandmarkTrainJob, tell: Tell) -> dict[str, Any]:
         from DiffRegistrationLib.training.workflow import check_model_path, check_time
 
         from ..population.view_ranges import view_ranges
-        from ..training.trainer import Recipe
         from ..training.training_files import heads_to_train_on
-        from ..training.workflow import network_to_begin_with, train_landmarks
+        from ..training.workflow import recipe_of, train_landmarks
 
     # All that a person may have mistyped comes before what takes its time.
     budget = Budget(seconds=60 * job.minutes)
     check_time(budget)
     check_model_path(job.out)
     views = view_ranges(job.views)
-    changed = {name: value for name in ("size", "batch") if (value := getattr(job, name)) is not None}
-    recipe = replace(Recipe(plain=job.plain), **changed)
-    if job.begin_with is not None:
-        network_to_begin_with(job.begin_with, recipe)
+    recipe = recipe_of(job.begin_with, job.out, size=job.size, batch=job.batch, plain=job.plain)
     tell(ready_with_torch(str(training_device(job.device))))
     talk: TrainingTalk[LandmarkValidation] = TrainingTalk(job, tell, lambda error: error.words, "Preparing heads…")
     if job.population:
