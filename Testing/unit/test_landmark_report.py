@@ -144,7 +144,9 @@ def test_the_page_says_what_the_network_knows_and_whence_depth_comes(tmp_path: P
     assert "left lateral or right lateral" in population and "−180° to 180°" in population
     assert "<dd>3.2 mm</dd>" in population and "<dd>7.9 mm</dd>" in population
     assert "follows from how large heads are" in population
-    patient = page_of(tmp_path / "b.html", two_views()[:1], trained(ct_fingerprint="0123abcd"))
+    begun = {"words": "network of the heads of a population, 2307 steps", "weights": "89ab"}
+    patient = page_of(tmp_path / "b.html", two_views()[:1], trained(ct_fingerprint="0123abcd", begun_with=begun))
+    assert "population, 2307 steps" in patient and "Began with" not in population
     assert "one patient&#39;s head" in patient and "0123abcd" in patient
     assert "follows from the size of that patient's head" in patient
     # A file that tells nothing of its making still makes a page.

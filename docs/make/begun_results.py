@@ -33,8 +33,7 @@ def run(measured: Measure) -> dict[str, Any]:
     begun = ("--begin-with", str(heads))
     for name, words, minutes, options in (
         ("patient", "from nothing", PATIENT_MINUTES, ()),
-        (f"patient-begun-{_SHORT_MINUTES}", "begun", _SHORT_MINUTES, begun),
-        ("patient-begun", "begun", PATIENT_MINUTES, begun),
+        ("patient-begun", "begun", _SHORT_MINUTES, begun),
     ):
         path = KEPT / f"{name}.pt"
         trained = trained_network(path, minutes, "landmarks", "train", *patient, *options)

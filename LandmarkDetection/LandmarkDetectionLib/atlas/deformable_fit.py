@@ -34,9 +34,9 @@ class _Level:
 
 
 _LEVELS = (
-    _Level(70.0, 7.0, 8.0, (8.0, 4.0), 8),
-    _Level(40.0, 4.0, 6.0, (5.0, 3.0), 8),
-    _Level(22.0, 2.0, 4.0, (3.0, 2.0), 10),
+    _Level(70.0, 7.0, 10.0, (8.0, 4.0), 6),
+    _Level(40.0, 4.0, 8.0, (5.0, 3.0), 6),
+    _Level(22.0, 2.0, 6.0, (3.0, 2.0), 8),
 )
 # Neighbouring points err together, so each counts for less than its own scatter would have it: a point of a surface
 # thinned to 4 mm has this standard deviation, one that stands for more surface a smaller one.
@@ -44,7 +44,8 @@ _POINT_SIGMA_MM = 3.0
 # Along a surface closest points say little; a little keeps the fit from sliding at random.
 _ALONG_SURFACE = 0.05
 _KNOWN_SIGMA_MM = 0.3
-_MOST_SOLVER_STEPS = 25
+# Closest points change after each answer: it need not be exact. Three times as many bring the landmarks no nearer.
+_MOST_SOLVER_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
