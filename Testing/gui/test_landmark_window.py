@@ -81,8 +81,8 @@ def test_buttons_say_what_is_missing(landmark_panel: Any, tmp_path: Path) -> Non
     assert training.trainButton.enabled and landmark_panel.training.network == tmp_path / "patient.pt"
     training.beginWithPath.currentPath = str(tmp_path / "heads.pt")
     assert training.trainButton.toolTip == "There is no such network to begin with."
-    training.beginWithPath.currentPath = str(tmp_path / "patient")
     (tmp_path / "patient.pt").touch()
+    training.beginWithPath.currentPath = str(tmp_path / "patient")
     assert training.trainButton.toolTip.startswith("Begin with another file")
     training.beginWithPath.currentPath = ""
     assert training.trainButton.enabled

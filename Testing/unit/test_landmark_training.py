@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,32 @@ def trained(path: Path, begin_with: Path | None, steps: int, recipe: Recipe = RE
     return read_detector(path)
 
 
-def test_it_begins_where_the_other_network_is_and_says_with_which(tmp_path: Path) -> None:
-    other = other_networks(tmp_path / "other.pt")
-    begun = trained(tmp_path / "begun.pt", tmp_path / "other.pt", 1)
-    anew = trained(tmp_path / "anew.pt", None, 1)
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> TrainedDetector:
+    return other_networks(folder_of(tmp_path_factory) / "other.pt")
 
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory, other: TrainedDetector) -> TrainedDetector:
+    folder = folder_of(tmp_path_factory)
+    return trained(folder / "begun.pt", folder / "other.pt", 1)
+
+
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory: pytest.TempPathFactory) -> TrainedDetector:
+    return trained(folder_of(tmp_path_factory) / "anew.pt", None, 1)
+
+
+def folder_of(factory: pytest.TempPathFactory) -> Path:
+    """Where the networks are that all tests share."""
+    folder = factory.getbasetemp() / "networks"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def test_it_begins_where_the_other_network_is_and_says_with_which(
+    other: TrainedDetector, begun: TrainedDetector, anew: TrainedDetector
+) -> None:
     def apart(one: TrainedDetector) -> float:
         """The farthest that a weight is from the other network's."""
         both = zip(one.networks.parameters(), other.networks.parameters(), strict=True)
@@ -70,13 +92,13 @@ def test_it_begins_where_the_other_network_is_and_says_with_which(tmp_path: Path
     assert "begun_with" not in anew.metadata
 
 
-def test_aspects_that_the_other_network_never_saw_begin_where_such_heads_are(tmp_path: Path) -> None:
-    other = other_networks(tmp_path / "other.pt").networks.close_up.mean
-    begun = trained(tmp_path / "begun.pt", tmp_path / "other.pt", 1).networks.close_up.mean
-    anew = trained(tmp_path / "anew.pt", None, 1).networks.close_up.mean
-    assert (other[0] == 0).all() and (anew[0] != 0).any()
-    torch.testing.assert_close(begun[0], anew[0])
-    torch.testing.assert_close(begun[1:], other[1:])
+def test_aspects_that_the_other_network_never_saw_begin_where_such_heads_are(
+    other: TrainedDetector, begun: TrainedDetector, anew: TrainedDetector
+) -> None:
+    known, kept, made = (one.networks.close_up.mean for one in (other, begun, anew))
+    assert (known[0] == 0).all() and (made[0] != 0).any()
+    torch.testing.assert_close(kept[0], made[0])
+    torch.testing.assert_close(kept[1:], known[1:])
 
 
 @pytest.mark.parametrize(("plain", "ease"), [(True, 1.0), (False, 0.0)])
@@ -91,16 +113,16 @@ def test_only_what_knows_looks_is_shown_all_of_them_at_once(tmp_path: Path, plai
     assert drawn == [ease]
 
 
-def test_it_goes_on_without_what_it_began_with_but_not_with_another(tmp_path: Path) -> None:
-    other_networks(tmp_path / "other.pt")
-    begun = trained(tmp_path / "begun.pt", tmp_path / "other.pt", 1)
-    other_networks(tmp_path / "another.pt", plain=True)
-    weights = read_tensors(tmp_path / "another.pt")["weights"]
-    content = read_tensors(tmp_path / "another.pt") | {"weights": {name: 0.9 * w for name, w in weights.items()}}
-    write_tensors(tmp_path / "another.pt", content)
+def test_it_goes_on_without_what_it_began_with_but_not_with_another(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, other: TrainedDetector, begun: TrainedDetector
+) -> None:
+    for name in ("begun.pt", "begun.training.pt"):
+        shutil.copy(folder_of(tmp_path_factory) / name, tmp_path / name)
+    content = read_tensors(folder_of(tmp_path_factory) / "other.pt")
+    changed = {name: 0.9 * weights for name, weights in content["weights"].items()}
+    write_tensors(tmp_path / "another.pt", content | {"weights": changed})
     with pytest.raises(InputError, match="was begun with another network to begin with"):
         trained(tmp_path / "begun.pt", tmp_path / "another.pt", 2)
-    (tmp_path / "other.pt").unlink()
     gone_on = trained(tmp_path / "begun.pt", None, 2).metadata
     assert gone_on["steps"] == 2 and gone_on["begun_with"] == begun.metadata["begun_with"]
 

@@ -139,7 +139,7 @@ def test_finding_stops_when_asked_and_keeps_what_there_is(client: WorkerClient, 
 KNOWING = """
 import sys, types
 module = types.ModuleType("LandmarkDetectionLib.detection.detector")
-def detect(trained, radiograph):
+def detect(trained, radiograph, depth_mm=None):
     import numpy as np
     from DiffRegistrationLib.xray.geometry import rigid
     from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
