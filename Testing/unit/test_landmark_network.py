@@ -208,6 +208,6 @@ def test_rounds_with_short_matrices_alone_come_to_the_same() -> None:
 def test_it_learns_where_the_landmarks_of_a_head_are(heads: TrainingHeads) -> None:
     trainer = LandmarkTrainer(heads, heads, view_ranges("frontal"), Recipe(32, 64, 8), TrainingState({}))
     first = trainer.train(Budget(steps=4)).loss
-    after = trainer.train(Budget(steps=80))
+    after = trainer.train(Budget(steps=60))
     assert after.loss < 0.8 * first
     assert after.validation is not None and after.validation.within_2d > 0.02

@@ -159,7 +159,7 @@ def test_a_look_that_is_a_curve_of_tones_is_undone(tmp_path: Path, method: str) 
         Image.fromarray(grey).save(folder / f"{number}.png")
     chosen = StyleRecipe(method=method, size=64, batch=2, channels=8, blocks=1)
     result = train_style(
-        xray_looks(folder), [ct], tmp_path / "style.pt", views=views, budget=Budget(steps=250), recipe=chosen
+        xray_looks(folder), [ct], tmp_path / "style.pt", views=views, budget=Budget(steps=150), recipe=chosen
     )
     found = result.progress.validation
     assert found is not None
