@@ -208,6 +208,7 @@ class SkullLandmarkDetectionLogic(ScriptedLoadableModuleLogic):
         frames=None,
         stylePath=None,
         ctNode=None,
+        template=False,
         waitForCompletion=True,
         listener=None,
     ):
@@ -218,6 +219,7 @@ class SkullLandmarkDetectionLogic(ScriptedLoadableModuleLogic):
             frames=frames,
             style=None if stylePath is None else Path(stylePath),
             ct_node=ctNode,
+            template=template,
             wait=waitForCompletion,
             listener=listener,
         )

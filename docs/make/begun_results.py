@@ -5,7 +5,6 @@ Networks and what the commands printed are kept below evaluation/landmarks, so t
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from DiffRegistrationLib.xray.files.sample_data import sample
@@ -13,6 +12,7 @@ from evaluations import Measure, Table
 from kept_networks import trained as trained_network
 from landmark_results import KEPT, MOVING_MINUTES, PATIENT_MINUTES, POPULATION_MINUTES, error_row, kept
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
+from paragraphs import paragraph
 
 _CASES, _SKULLS, _FRAME_PAIRS, _SHORT_MINUTES = 100, 20, 25, 2
 _WAYS = {"landmarks": "landmarks", "refined": "then the solver"}
@@ -97,29 +97,26 @@ def in_words(found: dict[str, Any], table: Table) -> str:
                 )
             )
     steps = " and ".join(str(one["trained"]["step"]) for one in found["moving"].values())
-    said = textwrap.fill(
+    said = paragraph(
         "`fluororeg landmarks train --begin-with heads.pt`: the Visible Human's own network, which begins with what a "
         f"population's learnt in {POPULATION_MINUTES} minutes ({found['population']['step']} steps) on the machine "
         f"told here. Judged as [above](#skull-landmarks) on {_CASES} simulated X-rays, the skull on {_SKULLS} (mean "
         "distance from the true surface, median in brackets); half of that population was deformed from this very "
-        "head, so that other patients gain less.",
-        118,
+        "head, so that other patients gain less."
     )
-    scout = textwrap.fill(
+    scout = paragraph(
         "**Another head, and a real X-ray**: the plastic skull's own network, "
         f"{_SHORT_MINUTES} minutes on lateral views, in its localizer: "
         + ", ".join(
             f"{words} {told['scout_mean_mm']:.1f} mm and {told['scout_within_10_mm']:.0%} within 10 mm"
             for words, told in found["scout"].items()
         )
-        + ". No head of the population was made from it.",
-        118,
+        + ". No head of the population was made from it."
     )
-    more = textwrap.fill(
+    more = paragraph(
         f"The same for the [moving head](#a-moving-head-in-two-views-by-its-landmarks), {_FRAME_PAIRS} frame pairs of "
         f"each motion ({steps} steps), those with 60 % of the skull in view and more: the pose by all landmarks of "
-        "both views together, means and medians, then the solver's from there.",
-        118,
+        "both views together, means and medians, then the solver's from there."
     )
     heading = ("", "mean", "95 %", "within 10 mm", "in space within 10 mm", "seen: mean", "skull")
     of_moving = ("", *(text for words in _WAYS.values() for text in (f"{words}: rotation", "position")))

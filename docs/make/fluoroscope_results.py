@@ -6,7 +6,6 @@ The network and what the commands printed are kept below evaluation/fluoroscopes
 from __future__ import annotations
 
 import json
-import textwrap
 from typing import Any
 
 from DiffRegistrationLib.xray.files.sample_data import sample
@@ -14,6 +13,7 @@ from evaluations import FOLDER, Measure, Table
 from kept_networks import trained as trained_network
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
 from LandmarkDetectionLib.evaluation.dual_fluoroscopy import WAYS
+from paragraphs import paragraph
 
 KEPT = FOLDER / "fluoroscopes"
 _MINUTES, _FRAME_PAIRS = 25, 6
@@ -64,13 +64,12 @@ def in_words(found: dict[str, Any], table: Table) -> str:
         *("", "landmarks: rotation", "position", "solver: rotation", "position"),
         *("accepted", "doubtful", "failed", "accepted, > 10 mm off"),
     )
-    said = textwrap.fill(
+    said = paragraph(
         f"As [above](#a-moving-head-in-two-views-by-its-landmarks): {_FRAME_PAIRS} frame pairs of each motion, each "
         "placed by itself and nothing told; means over those with 60 % of the skull in view and more. The network is "
         f"another one, trained for {_MINUTES} minutes ({found['trained']['step']} steps) on the machine told here. "
         f"First the pose by {WAYS['landmarks']}, then the solver's from there. Image intensifiers bend an image, "
-        "most at its edge; a calibration undoes that, which the last rows leave out.",
-        118,
+        "most at its edge; a calibration undoes that, which the last rows leave out."
     )
     return f"""## A moving head between other fluoroscopes
 

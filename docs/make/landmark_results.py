@@ -10,7 +10,6 @@ import json
 import shutil
 import subprocess
 import tempfile
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from evaluations import FOLDER, Measure, Table
 from kept_networks import trained as trained_network
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
 from LandmarkDetectionLib.evaluation.dual_fluoroscopy import WAYS
+from paragraphs import paragraph
 from PIL import Image
 
 KEPT = FOLDER / "landmarks"
@@ -131,7 +131,7 @@ def in_words(found: dict[str, Any], table: Table) -> str:
     transfer, scout, own = found["transfer"], found["scout"], found["own_scout"]
     mirror = transfer["mirrored"]
     trained = found["trained"]
-    judged = _wrapped(f"""
+    judged = paragraph(f"""
 Trained on two cores, rendering included: `fluororeg landmarks train --population` for
 {POPULATION_MINUTES} minutes ({trained["population"]["step"]} steps of 32 X-rays), the Visible Human's own network for
 {PATIENT_MINUTES} ({trained["patient"]["step"]} steps). Judged on {population["x_rays"]} simulated X-rays each
@@ -142,24 +142,24 @@ are shown, {patient["with_ct"]["seconds"]:.1f} s an X-ray, without being told th
 where it cannot be registered, the network's own count.
 Fum et al. (2024), whose protocol this follows, found 96.4 % of the landmarks of synthetic X-rays within 10 mm in the
 image and 92.5 % in space, after 275 000 steps of training.""")
-    stated = _wrapped(f"""
+    stated = paragraph(f"""
 Stated errors: the median squared error is {population["normalised_error"]:.2f} times what was
 stated (population), {patient["normalised_error"]:.2f} times (patient); 1 is right. {population["sure"]:.0%} of the
 views are called sure. The skull that the landmarks make lies {population["skull"]["mean_mm"]:.1f} mm from the true
 surface on average (population, template warped, median {population["skull"]["median_mm"]:.1f} mm),
 {patient["skull"]["mean_mm"]:.1f} mm for the patient's own (median {patient["skull"]["median_mm"]:.1f} mm;
 {population["skull"]["count"]} X-rays each).""")
-    real = _wrapped(f"""
+    real = paragraph(f"""
 **Real X-ray** (the plastic skull's lateral localizer, landmarks carried to its CT and shown by the
 header's pose): the skull's own network, {SKULL_MINUTES} minutes on lateral views, {own["scout_mean_mm"]:.1f} mm on
 average, {own["scout_within_10_mm"]:.0%} within 10 mm; the population's {scout["scout_mean_mm"]:.1f} mm and
 {scout["scout_within_10_mm"]:.0%}.""")
-    carried = _wrapped(f"""
+    carried = paragraph(f"""
 **Carried to other CTs**: {transfer["mean_mm"]:.2f} mm on average to {transfer["heads"]} heads
 deformed by a known field, {transfer["within_10_mm"]:.0%} within 10 mm, {transfer["seconds"]:.0f} s each; to the mirror
 image {mirror["mean_mm"]:.2f} mm, {mirror["sides_swapped"]} of {mirror["sided"]} landmarks of a side on their own
 side.""")
-    started = _wrapped(f"""
+    started = paragraph(f"""
 The first {_START_CASES} cases of each suite, nothing told: by landmarks that a population's
 network finds (`--views around-front`, {FRONT_MINUTES} minutes, {trained["front"]["step"]} steps), and by search.""")
     return f"""## Skull landmarks
@@ -191,10 +191,6 @@ By how much of the skull an X-ray shows:
 **What this does not show:** times at the load told above, where figures were kept from an earlier call; accuracy on
 patients. Heads are deformed from one real head and from computed ones, and
 the suites' head is that real one."""
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text.strip(), 118)
 
 
 def error_row(one: dict[str, Any]) -> tuple[str, ...]:
@@ -235,7 +231,7 @@ def _moving(motion: dict[str, Any], closed: dict[str, Any], table: Table) -> str
     activities = motion["activities"].values()
     gross = sum(one["accepted_gross_failures"] for one in activities)
     seconds = max(one["seconds"] for one in activities)
-    told = _wrapped(f"""
+    told = paragraph(f"""
 The head that [moves before two image intensifiers](#a-moving-head-in-simulated-dual-fluoroscopy),
 {motion["frames"]} frame pairs of each motion, each placed by itself and nothing told: a network of the patient's
 (`--views dual-fluoroscopy`, {MOVING_MINUTES} minutes) finds the landmarks in both views ({seconds:.1f} s a frame
@@ -266,7 +262,7 @@ def _closed(closed: dict[str, Any], table: Table) -> str:
                     str(one["accepted_gross_failures"]),
                 )
             )
-    said = _wrapped(f"""
+    said = paragraph(f"""
 The same where both fields are closed from one side until only a part of the landmarks is left in each
 ({_CLOSED_PAIRS} frame pairs of each motion):""")
     return f"{said}\n\n{table(('', 'accepted', 'doubtful', 'failed', 'accepted, > 10 mm off'), rows)}"

@@ -26,7 +26,7 @@ be used; the message then says what was found, what was expected and what to do.
 error. With `--json` one JSON object goes to standard output and nothing else, so it can be piped.
 
 Sample data is looked for in the folder that `FLUOROREG_DATA` names, then in the user's cache, then at its public
-address.
+address, where it has one: the Visible Human's head has none and is only read from that folder.
 """
 
 

@@ -16,7 +16,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ import style_results
 import template_results
 import trainings
 from DiffRegistrationLib.benchmarks.machine import machine
+from paragraphs import paragraph
 
 # Text on the page and rows of the README's table that a part of the measurements gives.
 Part = tuple[str, list[tuple[str, str, str]]]
@@ -50,11 +50,6 @@ def table(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def wrapped(text: str) -> str:
-    """A paragraph in lines of a page's width."""
-    return textwrap.fill(text, 118)
-
-
 def milliseconds(seconds: float) -> str:
     """Whole milliseconds."""
     return f"{1000 * seconds:.0f} ms"
@@ -64,7 +59,7 @@ def machine_in_words(machine: dict[str, Any], load: tuple[float, float]) -> str:
     """Date, machine, versions, and how busy the machine was before."""
     versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     shared = " Other programs ran at the same time: alone, times are shorter." if load[1] > machine["cores"] else ""
-    return wrapped(
+    return paragraph(
         f"Measured {machine['date']} on {machine['cores']} cores of an {machine['processor']} processor, no GPU; "
         f"Python {machine['python']}, {versions}. Load of the machine before and after: {load[0]:.1f} and "
         f"{load[1]:.1f}.{shared}"
@@ -137,7 +132,7 @@ def demo_in_words(d: dict[str, Any]) -> str:
         )
         for case in simulated
     ]
-    said = wrapped(
+    said = paragraph(
         f"The X-rays of `make demo`: the {subject}, turned by up to 10° about every axis and shifted by up to 20 mm, "
         "with noise, scatter and blur; told is only “frontal” or “lateral”. mTRE is the mean distance, in 3D, of the "
         "corners of the box half the size of the CT from where they truly are."

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from DiffRegistrationLib.xray.files.xray_files import read_line_integrals
 from evaluations import FOLDER, Measure, Table
 from kept_networks import trained as trained_network
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
+from paragraphs import paragraph
 from PIL import Image
 
 _KEPT = FOLDER / "style"
@@ -128,14 +128,13 @@ def in_words(found: dict[str, Any], table: Table) -> str:
     ]
     shifts = ", ".join(f"{name} {found['shift_px'][method]:.2f} px" for method, name in _METHODS.items())
     trained = found["trained"]
-    told = textwrap.fill(
+    told = paragraph(
         f"Landmarks that are seen, in {found['x_rays']} simulated X-rays (evaluation ranges) of the head that two "
         f"networks know: one was trained for {PLAIN_MINUTES} minutes on clean DRRs alone "
         f"({trained['plain']['step']} steps), the other on DRRs in many looks. Translations were learnt from "
         f"{_XRAYS} other X-rays of the same kind, on two cores; structures move by {shifts} at 128 px. "
         "The last column is the error beside that of the same network on clean DRRs of the same views behind the same "
-        "shutters.",
-        118,
+        "shutters."
     )
     heading = ("", "minutes to translate", "mean", "median", "within 10 mm", "of clean DRRs")
     return f"""## Looks
@@ -156,11 +155,10 @@ def _scout_in_words(scout: dict[str, Any], table: Table) -> str:
             if f"{key}_mean_mm" in one:
                 told = f"{one[f'{key}_mean_mm']:.2f} mm", f"{one[f'{key}_within_10_mm']:.1%}"
                 rows.append((_METHODS.get(way, way) + (words if way in _METHODS else ""), *told))
-    said = textwrap.fill(
+    said = paragraph(
         "The real localizer of a plastic skull, by that skull's own network, through the same translations, which "
         "were learnt from other X-rays. Detection shows a network of many looks the X-ray as it is, too, and takes "
-        "what it is surer of:",
-        118,
+        "what it is surer of:"
     )
     return f"{said}\n\n{table(('', 'mean', 'within 10 mm'), rows)}\n"
 
@@ -169,10 +167,9 @@ def _real_in_words(real: dict[str, Any] | None) -> str:
     if real is None:
         return ""
     shift = np.mean([one["shift_px"] for one in real["translated"] if one["shift_px"] is not None])
-    said = textwrap.fill(
+    said = paragraph(
         f"Real X-rays of a wrist and a knee (two fluoroscopes each), above, and what a translation makes of them that "
         f"was learnt from these {real['x_rays']} in {REAL_MINUTES} minutes, without their bones ever being rendered. "
-        f"Structures move by {shift:.2f} px at 128 px.",
-        118,
+        f"Structures move by {shift:.2f} px at 128 px."
     )
     return f"{said}\n\n![Real X-rays and their translations](images/{_PICTURE.name})\n"

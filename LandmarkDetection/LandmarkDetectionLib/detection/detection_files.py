@@ -18,7 +18,8 @@ from ..atlas.landmark_files import write_landmarks
 from ..atlas.landmark_set import LandmarkSet, LandmarkStatus
 from .landmark_detections import LandmarkDetections
 
-_COLUMNS = ("name", "abbreviation", "u_px", "v_px", "uncertainty_mm", "in_image", "visibility", "x_mm", "y_mm", "z_mm")
+_IN_CAMERA = ("camera_x_mm", "camera_y_mm", "camera_z_mm")
+_COLUMNS = ("name", "abbreviation", "u_px", "v_px", "uncertainty_mm", "in_image", "visibility", *_IN_CAMERA)
 
 
 def detections_as_dict(found: LandmarkDetections) -> dict[str, Any]:

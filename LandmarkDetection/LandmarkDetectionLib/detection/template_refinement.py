@@ -29,7 +29,7 @@ _BELIEVED = 0.15
 # The computed head alone explains up to this much of X-rays of other heads, in places that are wrong.
 _BELIEVED_ALONE = 0.5
 _NO_HEAD = "no template of a head, however it is deformed, looks like this X-ray"
-_ALONE = "; only the computed head is at hand as one, the Visible Human's is downloaded where there is a network"
+_ALONE = "; only the computed head is at hand as one, the Visible Human's would be read from the folder FLUOROREG_DATA"
 _DEPTH_MM = 2.0
 # Landmarks of the template are as exact as they were placed, and modes do not hold everything.
 _PLACED_MM = 1.5
