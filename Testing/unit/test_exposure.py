@@ -303,5 +303,8 @@ def test_without_a_ct_the_template_s_skin_gets_what_the_head_s_own_would() -> No
     for one, other in zip(found.beams, true.beams, strict=True):
         for ours, theirs in zip(one.organs, other.organs, strict=True):
             assert ours.where.place == theirs.where.place and abs(ours.where.margin_mm - theirs.where.margin_mm) < 3
+    # Seconds and mAs are not added: one frame does not tell its mAs.
+    mixed = exposure_of_detections([replace(frames[0], mas=5.0), frames[1]], head)
+    assert mixed.unit == "s" and [beam.amount for beam in mixed.beams] == [2.0, 2.0]
     with pytest.raises(InputError, match="none shows a head"):
         exposure_of_detections([SeenHead("lost", view, detections(head, turned, False))], head)

@@ -10,21 +10,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera, ScanningSlitCamera, rigid
 from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from fluororeg_runs import camera, intensity, run, truth, write_case
 from LandmarkDetectionLib.atlas.head import Head, phantom_head
 from LandmarkDetectionLib.atlas.landmark_files import read_landmarks, write_landmarks
-from LandmarkDetectionLib.detection import translated_detection
+from LandmarkDetectionLib.detection import detector, translated_detection
 from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
 from LandmarkDetectionLib.detection.mirror_image import mirrored
+from LandmarkDetectionLib.detection.named_landmarks import seen_in
 from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_closely
 from LandmarkDetectionLib.detection.refinement import KnownHead, refined
 from LandmarkDetectionLib.detection.registration_start import start_of
 from LandmarkDetectionLib.detection.skull import skull_of, skull_template
 from LandmarkDetectionLib.detection.standing_camera import standing_for
 from LandmarkDetectionLib.network.close_up import Aim, turned_toward
+from LandmarkDetectionLib.network.landmark_network import NetworkAnswer
 from LandmarkDetectionLib.network.model_file import read_detector
 from LandmarkDetectionLib.skull_shape.extraction import skull_surface
 from LandmarkDetectionLib.skull_shape.surface_distance import surface_distance
@@ -207,7 +211,7 @@ def test_a_network_of_many_looks_goes_by_the_x_ray_translated_or_as_it_is(
     translation = read_translation(tmp_path / "style.pt")
     usual = places_found(phantom_head(4.0))
 
-    def detected(trained: Any, seen: Radiograph, depth_mm: float | None = None) -> LandmarkDetections:
+    def detected(trained: Any, seen: Radiograph, with_less_likely: bool) -> LandmarkDetections:
         which = "as it is" if seen is view else "translated"
         return replace(
             usual,
@@ -223,6 +227,58 @@ def test_a_network_of_many_looks_goes_by_the_x_ray_translated_or_as_it_is(
     assert translated_detection.detect_through(translation, of_looks, view).words == chosen
     assert translated_detection.detect_through(translation, of_drrs, view).words == "translated"
     assert translated_detection.detect_through(None, of_drrs, view).words == "as it is"
+
+
+class OfHeadsInGeneral:
+    """A network that knows no patient, and takes two sides of a head for possible."""
+
+    is_of_patient = False
+
+    def overview(self, *_: Any) -> tuple[None, NetworkAnswer]:
+        nothing = torch.zeros(1)
+        return None, NetworkAnswer(nothing, nothing, torch.tensor([[0.6, 0.4, 0.0, 0.0]]).log(), nothing, nothing)
+
+
+@pytest.mark.parametrize("narrow", ["another side", "mirror"])
+def test_a_look_that_shows_too_little_takes_no_other_away(monkeypatch: pytest.MonkeyPatch, narrow: str) -> None:
+    view, trained = blob(PINHOLE), OfHeadsInGeneral()
+    found, looks = places_found(phantom_head(4.0)), []
+
+    def looked(trained: Any, seen: Radiograph, whole: Any, first: NetworkAnswer, depth: Any) -> LandmarkDetections:
+        which = "mirror" if seen is not view else "another side" if first.aspect[0].argmax() == 1 else "likeliest"
+        looks.append(which)
+        if which == narrow:
+            raise InputError("X-ray", "shows too little", "Give another.")
+        return found
+
+    monkeypatch.setattr(detector, "_overview", trained.overview)
+    monkeypatch.setattr(detector, "_looked_closely", looked)
+    monkeypatch.setattr(detector, "apart_in_mirror_mm", lambda *_: 1.0)
+    kept = detector.detect(trained, view, with_less_likely=True)
+    assert looks == ["likeliest", "another side", "mirror"]
+    np.testing.assert_array_equal(kept.pixels, found.pixels)
+    assert len(kept.less_likely) == (0 if narrow == "another side" else 1)
+    assert kept.is_sure == (narrow == "another side") and ("mirrored image" in kept.words) == (narrow == "mirror")
+    looks.clear()
+    detector.detect(trained, view)
+    assert looks == ["likeliest", "mirror"]
+
+
+def test_what_is_registered_says_itself_whether_it_is_seen_and_makes_poses(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = phantom_head(4.0)
+    known = KnownHead(Projector(head.ct), head.landmarks)
+    view = Radiograph(np.log(3000.5 / intensity()).astype(np.float32), np.ones(camera().size, bool), camera())
+    true = rigid.transform_points(camera().camera_from_world @ truth(), head.landmarks.points)
+    found = replace(places_found(head), camera_points=0.8 * true, visibility=np.full(len(true), 0.3))
+    shown = refined(found, known, view)
+    assert shown.is_registered
+    assert shown.visibility[shown.is_in_image].min() > 0.4 and np.median(shown.visibility) == 1.0
+    assert shown.mm_per_pixel == pytest.approx(found.mm_per_pixel / 0.8, rel=0.01)
+    (said,) = seen_in([shown])
+    np.testing.assert_array_equal(said.pixels, shown.pixels)
+    np.testing.assert_array_equal(said.covariance, shown.pixel_covariance)
+    (said,) = seen_in([found])
+    np.testing.assert_array_equal(said.pixels, found.network_pixels)
 
 
 def test_with_its_ct_a_head_s_landmarks_are_shown_where_the_ct_has_them() -> None:

@@ -94,6 +94,15 @@ def test_landmarks_that_one_of_two_views_shows_are_enough_and_it_is_said() -> No
     assert error_deg(found.poses[0][1]) < 3
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_camera_that_has_the_ct_behind_it_does_no_harm(first: int) -> None:
+    one, away = seen(camera()), camera().moved(np.diag([-1.0, 1.0, -1.0, 1.0]))
+    nothing = SeenLandmarks(one.names, one.pixels, one.covariance, np.zeros(len(one.names)))
+    both, cameras = [one, nothing], [camera(), away]
+    found = start_from_landmarks(known(), both[:: 1 - 2 * first], head().centre, cameras[:: 1 - 2 * first])
+    assert error_deg(found.poses[0][1]) < 3 and f"X-ray {2 - first} has no part in it" in found.poses[0][0]
+
+
 def test_two_views_know_the_depth_that_one_does_not() -> None:
     one = resected_landmarks(known(), [seen(camera())], head().centre, [camera()])
     both = [seen(camera()), seen(camera(90.0), seed=2)]

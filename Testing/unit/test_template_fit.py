@@ -15,7 +15,7 @@ from LandmarkDetectionLib.population.origin_field import OriginField
 from LandmarkDetectionLib.population.population import population_head
 from LandmarkDetectionLib.skull_shape.procrustes import best_rigid
 from LandmarkDetectionLib.template_fit.deformable_template import DeformableTemplate, HeadShape
-from LandmarkDetectionLib.template_fit.evidence import FoundLandmarks, known_depth
+from LandmarkDetectionLib.template_fit.evidence import FoundLandmarks, Pixels, known_depth
 from LandmarkDetectionLib.template_fit.learnt_template import deformable_template
 from LandmarkDetectionLib.template_fit.placed_template import PlacedTemplate
 from LandmarkDetectionLib.template_fit.template_fit import best_fit
@@ -127,6 +127,24 @@ def test_a_known_depth_holds_the_landmarks_mean(template: DeformableTemplate, ca
     step = np.zeros(len(beyond.gradient))
     step[3:6] = _FROM_FRONT[:3, :3].T @ [0, 0, 10.0]
     assert beyond.gradient @ step == pytest.approx(-25.0)
+
+
+def test_what_a_template_explains_does_not_depend_on_what_was_compared_before(
+    template: DeformableTemplate, camera: PinholeCamera
+) -> None:
+    right = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
+    wrong = right.moved(np.concatenate([[0.0, 0.5, 0.0, 0.0, 0.0, 0.0], np.zeros(len(right.shape.numbers))]))
+    image, _ = template.cast(right.shape, _FROM_FRONT, camera.rays(), 2.0, with_jacobian=False)
+    # In a tone of its own.
+    xray = Radiograph((image**0.6).reshape(camera.size), np.ones(camera.size, dtype=bool), camera, ())
+    orders = [(right, wrong), (wrong, right)]
+    found = []
+    for order in orders:
+        pixels = Pixels(xray, 1, order, 2.0)
+        pixels.compared(order[0])
+        found.append({id(one): pixels.agreement(one) for one in order})
+    assert found[0] == pytest.approx(found[1], abs=1e-6)
+    assert found[0][id(right)] > found[0][id(wrong)] + 0.2
 
 
 def test_an_x_ray_of_nothing_is_fitted_by_none(template: DeformableTemplate, camera: PinholeCamera) -> None:

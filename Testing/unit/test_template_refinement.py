@@ -94,6 +94,13 @@ def test_where_no_head_explains_an_x_ray_what_was_found_is_doubtful(known: Head,
     assert "only the computed head" in kept.words
 
 
+def test_where_too_little_is_shown_to_compare_what_was_found_stays(known: Head, camera: PinholeCamera) -> None:
+    pose = _FROM_FRONT @ rigid.inverse(ct_from_head(known.landmarks))
+    found = found_by_a_network(rigid.transform_points(pose, known.landmarks.points), camera)
+    nothing = Radiograph(np.zeros(_SIZE, np.float32), np.zeros(_SIZE, dtype=bool), camera)
+    assert refined_by_template(found, nothing) is found
+
+
 @pytest.mark.slow
 def test_what_the_network_held_less_likely_is_tried_where_the_likeliest_explains_nothing(
     known: Head, camera: PinholeCamera

@@ -139,7 +139,7 @@ def test_finding_stops_when_asked_and_keeps_what_there_is(client: WorkerClient, 
 KNOWING = """
 import sys, types
 module = types.ModuleType("LandmarkDetectionLib.detection.detector")
-def detect(trained, radiograph, depth_mm=None):
+def detect(trained, radiograph, with_less_likely=False):
     import numpy as np
     from DiffRegistrationLib.xray.geometry import rigid
     from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections

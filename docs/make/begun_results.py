@@ -10,12 +10,11 @@ from typing import Any
 from DiffRegistrationLib.xray.files.sample_data import sample
 from evaluations import Measure, Table
 from kept_networks import trained as trained_network
-from landmark_results import KEPT, MOVING_MINUTES, PATIENT_MINUTES, POPULATION_MINUTES, error_row, kept
+from landmark_results import KEPT, PATIENT_MINUTES, POPULATION_MINUTES, error_row, kept
 from LandmarkDetectionLib.atlas.head import VISIBLE_HUMAN_LANDMARKS, VISIBLE_HUMAN_SAMPLE
 from paragraphs import paragraph
 
-_CASES, _SKULLS, _FRAME_PAIRS, _SHORT_MINUTES = 100, 20, 25, 2
-_WAYS = {"landmarks": "landmarks", "refined": "then the solver"}
+_CASES, _SKULLS, _SHORT_MINUTES = 100, 20, 2
 
 
 def run(measured: Measure) -> dict[str, Any]:
@@ -28,7 +27,6 @@ def run(measured: Measure) -> dict[str, Any]:
         "scout": {},
         "population": trained_network(heads, POPULATION_MINUTES, "landmarks", "train", "--population"),
         "patient": {},
-        "moving": {},
     }
     begun = ("--begin-with", str(heads))
     for name, words, minutes, options in (
@@ -42,18 +40,6 @@ def run(measured: Measure) -> dict[str, Any]:
             *("--count", str(_CASES), "--skulls", str(_SKULLS)),
         )
         found["patient"][f"{words}, {minutes} min"] = {"trained": trained, "told": told}
-    for name, words, options in (
-        ("patient-dual-fluoroscopy", "from nothing", ()),
-        ("patient-dual-fluoroscopy-begun", "begun", begun),
-    ):
-        path = KEPT / f"{name}.pt"
-        views = ("--views", "dual-fluoroscopy")
-        trained = trained_network(path, MOVING_MINUTES, "landmarks", "train", *patient, *views, *options)
-        told = kept(
-            *(measured, f"motion-{words}".replace(" ", "-"), "landmarks", "evaluate-motion", str(path)),
-            *("--count", str(_FRAME_PAIRS)),
-        )
-        found["moving"][f"{words}, {MOVING_MINUTES} min"] = {"trained": trained, "told": told}
     skull_ct, skull_landmarks = str(sample("skull-phantom-ct")), KEPT / "skull.mrk.json"
     if not skull_landmarks.exists():
         measured("landmarks", "transfer", skull_ct, "--out", str(skull_landmarks))
@@ -79,24 +65,6 @@ def in_words(found: dict[str, Any], table: Table) -> str:
                     f"{skull['mean_mm']:.2f} mm ({skull['median_mm']:.2f} mm)",
                 )
             )
-    moving = []
-    for way, one in found["moving"].items():
-        for name, told in one["told"]["activities"].items():
-            off = told["mostly_visible"]
-            moving.append(
-                (
-                    f"{way}: {name}",
-                    *(
-                        text
-                        for key in _WAYS
-                        for text in (
-                            f"{off[key]['mean_deg']:.2f}° ({off[key]['median_deg']:.2f}°)",
-                            f"{off[key]['mean_mm']:.2f} mm ({off[key]['median_mm']:.2f} mm)",
-                        )
-                    ),
-                )
-            )
-    steps = " and ".join(str(one["trained"]["step"]) for one in found["moving"].values())
     said = paragraph(
         "`fluororeg landmarks train --begin-with heads.pt`: the Visible Human's own network, which begins with what a "
         f"population's learnt in {POPULATION_MINUTES} minutes ({found['population']['step']} steps) on the machine "
@@ -113,13 +81,7 @@ def in_words(found: dict[str, Any], table: Table) -> str:
         )
         + ". No head of the population was made from it."
     )
-    more = paragraph(
-        f"The same for the [moving head](#a-moving-head-in-two-views-by-its-landmarks), {_FRAME_PAIRS} frame pairs of "
-        f"each motion ({steps} steps), those with 60 % of the skull in view and more: the pose by all landmarks of "
-        "both views together, means and medians, then the solver's from there."
-    )
     heading = ("", "mean", "95 %", "within 10 mm", "in space within 10 mm", "seen: mean", "skull")
-    of_moving = ("", *(text for words in _WAYS.values() for text in (f"{words}: rotation", "position")))
     return f"""## A patient's network that begins with a population's
 
 {said}
@@ -127,9 +89,5 @@ def in_words(found: dict[str, Any], table: Table) -> str:
 {table(heading, rows)}
 
 {scout}
-
-{more}
-
-{table(of_moving, moving)}
 
 **What this does not show:** accuracy on patients."""

@@ -93,7 +93,7 @@ class NetworkCamera:
             raise InputError(
                 "X-ray",
                 f"only {int(mask.sum())} of the {mask.size} pixels of the network's image are usable on it",
-                "Give a larger or less masked image, or another --start.",
+                "Give a larger or less masked image; a registration can also begin with another --start.",
             )
         attenuation = np.where(mask, sampled / np.maximum(weight, 1e-6), 0).astype(np.float32)
         return NetworkImage(attenuation, mask, rigid.rigid(from_detector, np.zeros(3)) @ camera.camera_from_world)

@@ -127,7 +127,7 @@ def start_from_landmarks(
         words.append("the second pose, which fits nearly as well")
         poses.append(found.rival)
     named = tuple((f"{name}, {said}", pose) for said, pose in zip(words, poses, strict=True))
-    degrees, across, depth = _reach(found, cameras[0])
+    degrees, across, depth = _reach(found, cameras)
     if not agree or apart or degrees > _TRUSTED_DEG or across > _TRUSTED_ACROSS_MM:
         return Start(named, 20.0, 10.0, (-60.0, 0.0, 60.0), np.inf, trusted=False)
     trusted = len(poses) == 1
@@ -219,8 +219,12 @@ def _exchanged(
     return other if _agree(other) and found.cost - other.cost > _LIKELIER else None
 
 
-def _reach(found: Resection, camera: Camera) -> tuple[float, float, float]:
-    """How far the truth may be from the pose: by rotation (degrees), across the beam of `camera` and along it (mm)."""
+def _reach(found: Resection, cameras: Sequence[Camera]) -> tuple[float, float, float]:
+    """How far the truth may be from the pose: by rotation (degrees), across the beam and along it (mm).
+
+    The beam is that of the first camera that has a part in it: others may have the CT behind them.
+    """
+    camera = next((camera for camera, used in zip(cameras, found.used, strict=True) if used.any()), cameras[0])
     ray = camera.rays(camera.project(found.centre[None]))
     beam = (ray.target - ray.source)[0]
     beam = beam / np.linalg.norm(beam)
@@ -237,7 +241,7 @@ def _reach(found: Resection, camera: Camera) -> tuple[float, float, float]:
 def _in_words(found: Resection, cameras: Sequence[Camera]) -> str:
     millimetres = np.array([camera.pixel_footprint_mm(found.centre) for camera in cameras])
     off = (found.reprojection * millimetres[:, None])[found.used]
-    degrees, across, depth = (reach / _REACH for reach in _reach(found, cameras[0]))
+    degrees, across, depth = (reach / _REACH for reach in _reach(found, cameras))
     views = "" if len(cameras) == 1 else f" in {len(cameras)} X-rays"
     return (
         f"{found.points_used} of {found.points_seen}{views} agreeing to {np.sqrt((off**2).mean()):.1f} mm, which "

@@ -43,6 +43,9 @@ class Radiograph:
             )
         if not np.isfinite(attenuation[mask]).all():
             raise ValueError("a usable pixel is NaN or infinite")
+        if not np.isfinite(attenuation).all():
+            # What nobody looks at must not spread from there by filters.
+            attenuation = np.where(mask, attenuation, np.float32(0))
         attenuation.flags.writeable = mask.flags.writeable = False
         object.__setattr__(self, "attenuation", attenuation)
         object.__setattr__(self, "mask", mask)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
@@ -31,8 +32,14 @@ _CLOSE_LOOKS = 3
 _POSSIBLE = 0.05
 
 
-def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None = None) -> LandmarkDetections:
-    """All landmarks of a head in `radiograph`.
+def detect(
+    trained: TrainedDetector,
+    radiograph: Radiograph,
+    depth_mm: float | None = None,
+    *,
+    with_less_likely: bool = False,
+) -> LandmarkDetections:
+    """All landmarks of a head in `radiograph`; `with_less_likely` also as seen from other sides that are possible.
 
     `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. A network of
     heads in general, which has learnt mirrored heads as well, must find the same in the mirror image to be sure.
@@ -42,14 +49,18 @@ def detect(trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | N
     found = _looked_closely(trained, radiograph, whole, first, depth_mm)
     if trained.is_of_patient:
         return found
-    others = first.with_other_aspects(_POSSIBLE)
-    found = replace(
-        found, less_likely=tuple(_looked_closely(trained, radiograph, whole, other, depth_mm) for other in others)
-    )
+    if with_less_likely:
+        looks = (
+            _looked_closely_if_it_shows_enough(trained, radiograph, whole, other, depth_mm)
+            for other in first.with_other_aspects(_POSSIBLE)
+        )
+        found = replace(found, less_likely=tuple(look for look in looks if look is not None))
     if not found.is_sure:
         return found
     mirror = mirrored(radiograph)
-    in_mirror = _looked_closely(trained, mirror, *_overview(trained, mirror), depth_mm)
+    in_mirror = _looked_closely_if_it_shows_enough(trained, mirror, *_overview(trained, mirror), depth_mm)
+    if in_mirror is None:
+        return replace(found, is_sure=False, words="in the mirrored image the head is found where little can be seen")
     apart = apart_in_mirror_mm(found, in_mirror, radiograph.camera.size[1])
     if apart <= _MOST_APART_MM:
         return found
@@ -61,6 +72,20 @@ def _overview(trained: TrainedDetector, radiograph: Radiograph) -> tuple[SeenByN
     """The whole X-ray, and the first answer to it."""
     whole = seen_by_network(radiograph, trained.networks.overview.form.size, trained.field)
     return whole, _answered(trained.networks.overview, whole)
+
+
+def _looked_closely_if_it_shows_enough(
+    trained: TrainedDetector,
+    radiograph: Radiograph,
+    whole: SeenByNetwork,
+    first: NetworkAnswer,
+    depth_mm: float | None,
+) -> LandmarkDetections | None:
+    """As `_looked_closely`; None where too little of the X-ray can be used there."""
+    try:
+        return _looked_closely(trained, radiograph, whole, first, depth_mm)
+    except InputError:
+        return None
 
 
 def _looked_closely(

@@ -20,7 +20,8 @@ class LandmarkDetections:
     deviations, the places are from any head's; `is_sure` whether this is a head as the network
     knows them, `words` why not. `is_registered` tells that places are the CT's, which was registered, and not the
     network's; `is_fitted` that they are those of a template head that was laid over the X-ray. `less_likely` is what
-    else the network holds possible, where it is unsure from which side the head is seen; the likelier first.
+    else the network holds possible, where that was asked for and it is unsure from which side the head is seen; the
+    likelier first.
     """
 
     names: tuple[str, ...]

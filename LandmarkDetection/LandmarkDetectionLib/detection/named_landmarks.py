@@ -19,7 +19,8 @@ def known_in(landmarks: LandmarkSet) -> CTLandmarks:
 
 
 def seen_in(views: Sequence[LandmarkDetections], switched_off: Sequence[Collection[str]] = ()) -> list[SeenLandmarks]:
-    """What a pose is made of: what the network itself says of each view, but of landmarks that are switched off there.
+    """What a pose is made of: what the network itself says of each view, but of landmarks that are switched off there;
+    of a view in which the CT was registered where that has them.
 
     Places that the shape of heads brought together err together. Where no view is sure, what they say may still be
     right: the solver's verdict will tell.
@@ -29,8 +30,8 @@ def seen_in(views: Sequence[LandmarkDetections], switched_off: Sequence[Collecti
     return [
         SeenLandmarks(
             found.names,
-            found.network_pixels,
-            found.network_covariance,
+            found.pixels if found.is_registered else found.network_pixels,
+            found.pixel_covariance if found.is_registered else found.network_covariance,
             np.where(np.isin(found.names, list(names)), 0.0, found.visibility * (found.is_sure or none_is_sure)),
         )
         for found, names in zip(views, off, strict=True)

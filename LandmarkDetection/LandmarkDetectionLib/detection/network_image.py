@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from DiffRegistrationLib.pose_network.network_camera import NetworkCamera, NetworkImage
 from DiffRegistrationLib.xray.geometry import PinholeCamera
-from DiffRegistrationLib.xray.geometry.pixel_grid import all_pixels
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
@@ -49,8 +48,8 @@ class SeenByNetwork:
 def seen_by_network(radiograph: Radiograph, size: int, fields: tuple[float, float]) -> SeenByNetwork:
     """The usable part of an X-ray, as wide as that is, but within the `fields` that the network knows."""
     camera = standing_for(radiograph.camera)
-    usable = all_pixels(camera.size)[radiograph.mask.ravel()]
-    ends = np.array([usable.min(axis=0), usable.max(axis=0)]) if len(usable) else np.zeros((2, 2))
+    columns, rows = (np.flatnonzero(radiograph.mask.any(axis=axis)) for axis in (0, 1))
+    ends = np.array([[columns[0], rows[0]], [columns[-1], rows[-1]]], dtype=float) if len(rows) else np.zeros((2, 2))
     focal = np.array([camera.intrinsic[0, 0], camera.intrinsic[1, 1]])
     field = float(np.clip(((ends[1] - ends[0] + 1) / focal).max(), *fields))
     return _seen(radiograph, camera, NetworkCamera(size, field), _turn_toward_pixel(camera, ends.mean(axis=0)))

@@ -52,7 +52,7 @@ def refined_by_template(
 ) -> LandmarkDetections:
     """The landmarks of the template that explains `radiograph` best, beginning from those `found`, or from what the
     network held less likely where that explains little; where none explains enough those `found`, and that they are
-    doubtful.
+    doubtful. Where too little is shown of what templates know, those `found` as they are.
 
     `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. Landmarks that
     the template does not know stay as they were found.
@@ -64,8 +64,11 @@ def refined_by_template(
             best = answer, fit
         if best is not None and best[1].is_convincing:
             break
+    if best is None:
+        # Nothing was compared: that speaks neither for the head nor against it.
+        return found
     is_alone = len(usual_templates()) == 1
-    if best is None or best[1].agreement < (_BELIEVED_ALONE if is_alone else _BELIEVED):
+    if best[1].agreement < (_BELIEVED_ALONE if is_alone else _BELIEVED):
         return replace(found, is_sure=False, words=found.words or _NO_HEAD + (_ALONE if is_alone else ""))
     shown = _shown(*best, radiograph)
     # An answer that is only less likely makes a doubtful view sure by what it explains alone.

@@ -13,7 +13,11 @@ from .landmark_detections import LandmarkDetections
 
 
 def detect_through(
-    translation: Translation | None, trained: TrainedDetector, radiograph: Radiograph, depth_mm: float | None = None
+    translation: Translation | None,
+    trained: TrainedDetector,
+    radiograph: Radiograph,
+    *,
+    with_less_likely: bool = False,
 ) -> LandmarkDetections:
     """As `detect`; with a `translation` what the network finds in the translated X-ray.
 
@@ -21,11 +25,11 @@ def detect_through(
     that was learnt from other X-rays may spoil this one. One of DRRs alone does not know what it does not know.
     """
     if translation is None:
-        return detect(trained, radiograph, depth_mm)
-    found = detect(trained, translated_xray(translation, radiograph), depth_mm)
+        return detect(trained, radiograph, with_less_likely=with_less_likely)
+    found = detect(trained, translated_xray(translation, radiograph), with_less_likely=with_less_likely)
     if trained.knows_drrs_alone:
         return found
-    return min(found, detect(trained, radiograph, depth_mm), key=_doubt)
+    return min(found, detect(trained, radiograph, with_less_likely=with_less_likely), key=_doubt)
 
 
 def _doubt(found: LandmarkDetections) -> tuple[bool, float]:

@@ -78,7 +78,7 @@ def detect_files(
     views = []
     for number, file in enumerate(files, start=1):
         radiograph = file.read()
-        found = detect_through(translation, trained, radiograph)
+        found = detect_through(translation, trained, radiograph, with_less_likely=with_template)
         if known is not None:
             found = refined(found, known, radiograph)
         elif with_template:

@@ -65,9 +65,9 @@ def scout_figures(
     """
     radiograph, carried = _scout()
     if translation is not None and translated_alone:
-        found = detect(trained, translated_xray(translation, radiograph))
+        found = detect(trained, translated_xray(translation, radiograph), with_less_likely=with_template)
     else:
-        found = detect_through(translation, trained, radiograph)
+        found = detect_through(translation, trained, radiograph, with_less_likely=with_template)
     if with_template:
         found = refined_by_template(found, radiograph)
     camera = radiograph.camera

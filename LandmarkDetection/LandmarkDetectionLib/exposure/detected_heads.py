@@ -57,10 +57,13 @@ def exposure_of_detections(frames: Sequence[SeenHead], head: Head | None = None)
         )
     regions = head_regions(template.surface.vertices, head.landmarks)
     parts = []
+    # All in the same unit: seconds and mAs cannot be added.
+    all_tell_mas = all(frame.mas is not None for frame in sure)
     for frame in sure:
+        mas = frame.mas if all_tell_mas else None
         shape = skull_of(frame.found, standing_for(frame.radiograph.camera).camera_from_world, template)
         # The warped head lies in the world already.
-        beam = beam_of(frame.name, frame.radiograph, np.eye(4), seconds=frame.seconds, mas=frame.mas)
+        beam = beam_of(frame.name, frame.radiograph, np.eye(4), seconds=frame.seconds, mas=mas)
         parts.append((beam, head_exposure(shape.surface, regions, point_organs(shape.landmarks), [beam])))
     unit, _ = amounts([beam for beam, _ in parts])
     exposures = [exposure for _, exposure in parts]

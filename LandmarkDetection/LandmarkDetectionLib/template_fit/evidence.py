@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from DiffRegistrationLib.registration.image_features import edges
-from DiffRegistrationLib.registration.similarity import Comparison, correlation_of
+from DiffRegistrationLib.registration.similarity import Comparison, Similarity, correlation_of
 from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera
 from DiffRegistrationLib.xray.geometry.pixel_grid import all_pixels
 from DiffRegistrationLib.xray.geometry.projection_derivative import projection_derivative
 from DiffRegistrationLib.xray.radiograph import Radiograph
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 from scipy import ndimage
 
 from .placed_template import PlacedTemplate
@@ -119,8 +119,8 @@ class Pixels:
             about = ndimage.binary_dilation(about, iterations=max(1, reach))
             told |= ~placed.template.ends_on(rays, placed.world_from_head) & about[mask]
         mask[mask] = told
-        self._rays, self._step_mm, self._mask = rays[told], step_mm, mask
-        self._similarity = correlation_of(edges)(coarse.attenuation, mask) if len(self._rays) >= LEAST_PIXELS else None
+        self._rays, self._step_mm, self._mask, self._attenuation = rays[told], step_mm, mask, coarse.attenuation
+        self._similarity = self._afresh() if len(self._rays) >= LEAST_PIXELS else None
         self._information: float | None = None
 
     @property
@@ -131,12 +131,28 @@ class Pixels:
     def compared(self, placed: PlacedTemplate) -> Comparison:
         """The X-ray against the template's DRR."""
         values, derivative = placed.template.cast(placed.shape, placed.world_from_head, self._rays, self._step_mm)
-        image = np.zeros(self._mask.shape, dtype=np.float32)
-        image[self._mask] = values
+        image = self._image(values)
         jacobian = np.zeros((derivative.shape[1], *self._mask.shape), dtype=np.float32)
         jacobian[:, self._mask] = derivative.T
         assert self._similarity is not None, "too few pixels"
         return self._similarity(image, jacobian)
+
+    def agreement(self, placed: PlacedTemplate) -> float:
+        """How much of the X-ray's edges a template explains, in the tone that is best for it: whatever was compared
+        before it.
+        """
+        values, _ = placed.template.cast(
+            placed.shape, placed.world_from_head, self._rays, self._step_mm, with_jacobian=False
+        )
+        return self._afresh()(self._image(values), np.zeros((0, *self._mask.shape), dtype=np.float32)).agreement
+
+    def _afresh(self) -> Similarity:
+        return correlation_of(edges)(self._attenuation, self._mask)
+
+    def _image(self, values: Float32[np.ndarray, "n"]) -> Float32[np.ndarray, "rows columns"]:
+        image = np.zeros(self._mask.shape, dtype=np.float32)
+        image[self._mask] = values
+        return image
 
     def __call__(self, placed: PlacedTemplate) -> Evidence:
         compared = self.compared(placed)

@@ -103,7 +103,7 @@ def _likeliest(
     terms: tuple[Term, ...] = (replace(found, share=1.0), *others)
 
     def cost(fit: TemplateFit) -> float:
-        unexplained = max(1 - pixels.compared(fit.placed).agreement, _LEAST_UNEXPLAINED)
+        unexplained = max(1 - pixels.agreement(fit.placed), _LEAST_UNEXPLAINED)
         return _INDEPENDENT * float(np.log(unexplained)) + sum(term(fit.placed).cost for term in terms)
 
     return min(fits, key=cost)
@@ -121,7 +121,7 @@ def _fitted(level: int, placed: PlacedTemplate, radiograph: Radiograph, terms: S
     if not pixels.are_enough:
         return None
     placed, evidence = _best(placed, (pixels, *terms), _LEVELS[level][2])
-    return TemplateFit(placed, np.linalg.inv(evidence.hessian), pixels.compared(placed).agreement)
+    return TemplateFit(placed, np.linalg.inv(evidence.hessian), pixels.agreement(placed))
 
 
 def _pixels(level: int, radiograph: Radiograph, compared: Sequence[PlacedTemplate]) -> Pixels:

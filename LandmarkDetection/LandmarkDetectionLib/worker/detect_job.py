@@ -103,10 +103,11 @@ class _Finder:
         from ..detection.refinement import refined
         from ..detection.translated_detection import detect_through
 
-        found = detect_through(self._translation, self._trained, radiograph)
+        with_template = self._with_template and not is_planar
+        found = detect_through(self._translation, self._trained, radiograph, with_less_likely=with_template)
         if is_planar:
             return found
-        if self._with_template:
+        if with_template:
             from ..detection.template_refinement import refined_by_template
 
             return refined_by_template(found, radiograph)
