@@ -14,10 +14,11 @@ from DiffRegistrationLib.training.muon import orthogonal
 from DiffRegistrationLib.training.training_loop import Budget
 from DiffRegistrationLib.training.training_state import TrainingState
 from DiffRegistrationLib.xray.errors import InputError
+from DiffRegistrationLib.xray.geometry import rigid
 from LandmarkDetectionLib.atlas.definitions import skull_landmarks
 from LandmarkDetectionLib.atlas.head import phantom_head
 from LandmarkDetectionLib.network.close_up import Aim, aim_at, turned_toward
-from LandmarkDetectionLib.network.fusion import fused
+from LandmarkDetectionLib.network.fusion import fused, places_to_aim_at
 from LandmarkDetectionLib.network.heat_map import peaks, target_maps
 from LandmarkDetectionLib.network.landmark_network import NetworkAnswer, NetworkForm
 from LandmarkDetectionLib.network.landmark_networks import LandmarkNetworks
@@ -74,6 +75,32 @@ def test_a_seen_landmark_goes_by_its_map_and_a_hidden_one_by_the_whole_image() -
     assert abs(hidden.places[0, 0, 0].item()) < 0.01
     # Both together are surer than either.
     assert seen.across.item() < hidden.across.item()
+
+
+def test_unsure_places_are_aimed_at_as_if_they_lay_as_far_apart_as_landmarks_do() -> None:
+    """A head that may be turned either way: the means lie nearer together, by how much the variance says."""
+    random = np.random.default_rng(0)
+    points = random.normal(size=(55, 3)) * [0.3, 0.4, 0.35]
+    points -= points.mean(axis=0)
+    turned = [points @ rigid.rotation_exp([0.0, angle, 0.0]) for angle in (-0.9, 0.0, 0.9)]
+    mean, variance = np.mean(turned, axis=0), np.var(turned, axis=0)
+    stated = np.stack([np.sqrt(variance[:, :2].mean(axis=1)), np.sqrt(variance[:, 2])], axis=1) / np.sqrt(2 * 1.5)
+    places = torch.from_numpy(mean).float()[None, None]
+    answer = NetworkAnswer(
+        places,
+        torch.from_numpy(stated).float().clamp(min=1e-4).log()[None, None],
+        torch.zeros(1, 1),
+        torch.zeros(1, 55, 16, 16),
+        torch.full((1, 55), -20.0),
+    )
+
+    def size(of: np.ndarray) -> float:
+        return float(np.sqrt(((of - of.mean(axis=0)) ** 2).sum(axis=1).mean()))
+
+    aimed = places_to_aim_at(answer)[0].double().numpy()
+    assert size(mean) < 0.9 * size(points)
+    assert size(aimed) == pytest.approx(size(points), rel=0.02)
+    np.testing.assert_allclose(aimed.mean(axis=0), mean.mean(axis=0), atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from DiffRegistrationLib.registration.quality import WHOLE
 from DiffRegistrationLib.registration.registration import register
 from DiffRegistrationLib.registration.result import RegistrationResult, Verdict
 from DiffRegistrationLib.xray.errors import InputError
@@ -33,8 +34,9 @@ class KnownHead:
 def refined(found: LandmarkDetections, head: KnownHead, radiograph: Radiograph) -> LandmarkDetections:
     """The CT's landmarks in `radiograph`, where the CT could be registered from those `found`; else those as they are.
 
-    An accepted registration counts, and a doubtful one that brings the landmarks to where the network, which knows
-    nothing of it, is sure to have found them. Landmarks that the CT does not show stay as they were found.
+    An accepted registration counts, and a doubtful one whose edges agree and that brings the landmarks to where the
+    network, which knows nothing of it, is sure to have found them. Landmarks that the CT does not show stay as they
+    were found.
     """
     ct = head.projector.ct
     try:
@@ -46,7 +48,10 @@ def refined(found: LandmarkDetections, head: KnownHead, radiograph: Radiograph) 
     start = replace(start, reach_mm=min(start.reach_mm, _REACH_MM))
     result = register(head.projector, [radiograph], start, wants_drrs=False)
     shown = _shown(found, head.landmarks.named(found.names), result, radiograph)
-    if result.verdict == Verdict.ACCEPTED or (result.verdict == Verdict.DOUBTFUL and _agree(found, shown)):
+    edges_agree = result.views[0].agreement >= WHOLE.accepted
+    if result.verdict == Verdict.ACCEPTED or (
+        result.verdict == Verdict.DOUBTFUL and edges_agree and _agree(found, shown)
+    ):
         return shown
     return found
 

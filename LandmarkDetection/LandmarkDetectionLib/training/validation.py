@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 
 from ..network.close_up import aim_at
-from ..network.fusion import PlacedLandmarks, fused
+from ..network.fusion import PlacedLandmarks, fused, places_to_aim_at
 from ..network.landmark_network import LandmarkNetwork, NetworkAnswer
 from ..network.landmark_networks import LandmarkNetworks
 from .training_views import Exposure, LandmarkBatch, TrainingViews
@@ -74,7 +74,7 @@ def looked_closely(
     networks: LandmarkNetworks, views: TrainingViews, exposure: Exposure
 ) -> tuple[NetworkAnswer, LandmarkBatch]:
     """What the second look says of X-rays, aimed by what the first one said, and the labels behind it."""
-    first = fused(answered(networks.overview, views.whole(exposure))).places.double().cpu().numpy()
+    first = places_to_aim_at(answered(networks.overview, views.whole(exposure))).double().cpu().numpy()
     aims = [aim_at(places, float(field)) for places, field in zip(first, exposure.fields, strict=True)]
     images = views.close_up(exposure, aims)
     return answered(networks.close_up, images), images
