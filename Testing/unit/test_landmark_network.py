@@ -101,6 +101,9 @@ def test_unsure_places_are_aimed_at_as_if_they_lay_as_far_apart_as_landmarks_do(
     assert size(mean) < 0.9 * size(points)
     assert size(aimed) == pytest.approx(size(points), rel=0.02)
     np.testing.assert_allclose(aimed.mean(axis=0), mean.mean(axis=0), atol=1e-6)
+    # What knows nothing does not look ever wider.
+    lost = answer._replace(log_error=answer.log_error + 3)
+    assert size(places_to_aim_at(lost)[0].double().numpy()) == pytest.approx(1.25 * size(mean))
 
 
 @pytest.fixture(scope="module")
