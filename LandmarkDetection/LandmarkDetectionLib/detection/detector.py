@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from ..atlas.definitions import skull_landmarks
 from ..network.close_up import aim_at
-from ..network.fusion import measured, places_to_aim_at
+from ..network.fusion import fused, measured, places_to_aim_at
 from ..network.landmark_network import LandmarkNetwork, NetworkAnswer
 from ..network.model_file import TrainedDetector
 from ..shape_prior.shape_fit import FittedPlaces, MeasuredPlaces, fitted_places
@@ -101,7 +101,8 @@ def _looked_closely(
         seen = seen_closely(radiograph, whole, network.form.size, aim)
         answer = _answered(network, seen)
         if look < _CLOSE_LOOKS - 1:
-            aim = aim_at(places_to_aim_at(answer)[0].double().numpy(), seen.field).after(aim)
+            # Not drawn apart again: a look that is wider is less sure, and would make the next one wider still.
+            aim = aim_at(fused(answer).places[0].double().numpy(), seen.field).after(aim)
     placed = measured(answer)
     places = MeasuredPlaces(
         placed.places[0].double().numpy(),
