@@ -113,6 +113,15 @@ def test_only_what_knows_looks_is_shown_all_of_them_at_once(tmp_path: Path, plai
     assert drawn == [ease]
 
 
+def test_it_goes_on_at_the_pace_that_it_began_with(other: TrainedDetector) -> None:
+    heads, views = TrainingHeads([phantom_head(4.0)], False, 4.0, 0), view_ranges("frontal")
+    began, goes_on, anew = (
+        LandmarkTrainer(heads, heads, views, RECIPE, TrainingState({}), **how)._learning._rate
+        for how in ({"begun_with": other}, {"is_begun": True}, {})
+    )
+    assert began == goes_on < anew
+
+
 def test_it_goes_on_without_what_it_began_with_but_not_with_another(
     tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, other: TrainedDetector, begun: TrainedDetector
 ) -> None:

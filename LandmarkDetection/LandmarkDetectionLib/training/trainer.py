@@ -57,8 +57,9 @@ class Recipe:
 class LandmarkTrainer:
     """A network for `heads` seen in `ranges`; `state` is where it stands, from the beginning or from a file.
 
-    `unseen` are heads to be judged by; `begun_with` is what knows other heads, or other views. Same arguments, same
-    network. ValueError where its networks are of another form.
+    `unseen` are heads to be judged by; `begun_with` is what knows other heads, or other views; `is_begun` tells that a
+    training goes on which once began so. Same arguments, same network. ValueError where its networks are of another
+    form.
     """
 
     def __init__(
@@ -70,15 +71,18 @@ class LandmarkTrainer:
         state: TrainingState[LandmarkValidation],
         *,
         begun_with: TrainedDetector | None = None,
+        is_begun: bool = False,
         seed: int = 0,
         device: torch.device | None = None,
         workers: Workers | None = None,
     ) -> None:
         self.device, self.workers, self.state = device or torch.device("cpu"), workers or Workers(), state
         self._recipe = recipe
-        rate = recipe.learning_rate * (1.0 if begun_with is None else _BEGUN_RATE)
+        is_begun = is_begun or begun_with is not None
+        rate = recipe.learning_rate * (_BEGUN_RATE if is_begun else 1.0)
         # What knows looks already needs no plain ones first.
-        self._first_ease = 1.0 if begun_with is None or begun_with.knows_drrs_alone else 0.0
+        knows_drrs_alone = begun_with is not None and begun_with.knows_drrs_alone
+        self._first_ease = 0.0 if is_begun and not knows_drrs_alone else 1.0
         self._part = self.workers.share(recipe.batch)
         torch.manual_seed(seed)
         sizes = recipe.overview, recipe.size

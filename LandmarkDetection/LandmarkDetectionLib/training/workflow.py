@@ -110,6 +110,7 @@ def train_landmarks(
             recipe,
             state,
             begun_with=beginning,
+            is_begun=begun_with is not None,
             seed=seed,
             device=place,
             workers=together,
