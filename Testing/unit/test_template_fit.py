@@ -109,7 +109,7 @@ def test_modes_hold_the_heads_of_the_population(head, template: DeformableTempla
     placed = PlacedTemplate(template, start, template.usual_shape)
     before = np.linalg.norm(placed.landmarks() - truth, axis=1).mean()
     for _ in range(8):
-        points, J = placed.landmarks_with_jacobian()
+        points, J = placed.landmarks_with_jacobian
         A, off = J.reshape(-1, J.shape[2]), (truth - points).reshape(-1)
         prior = np.array([0.0] * 6 + [0.04, 1.0] + [1.0] * template.mode_count)
         pull = prior * np.concatenate([np.zeros(6), placed.shape.numbers])

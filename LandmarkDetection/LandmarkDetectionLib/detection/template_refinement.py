@@ -92,7 +92,7 @@ def _fit(found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | No
 
 
 def _shown(found: LandmarkDetections, fit: TemplateFit, radiograph: Radiograph) -> LandmarkDetections:
-    world, J = fit.placed.landmarks_with_jacobian()
+    world, J = fit.placed.landmarks_with_jacobian
     there = np.isfinite(world).all(axis=1)
     world, J = world[there], J[there]
     covariance = _OVERCONFIDENCE * np.einsum("nik,kl,njl->nij", J, fit.covariance, J) + _PLACED_MM**2 * np.eye(3)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from DiffRegistrationLib.xray.projector.compile_cache import compiled
 from jaxtyping import Float64
-from scipy.ndimage import map_coordinates
 
 from .pull_backs import PullBack
 
@@ -38,10 +38,9 @@ class OriginField:
 
     def at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
         """Origins (mm) of points (mm)."""
-        place = ((points - self.first) / self.step).T[::-1]
-        return np.column_stack(
-            [map_coordinates(self.origin[..., axis], place, order=1, mode="nearest") for axis in range(3)]
-        )
+        found = np.empty((len(points), 3))
+        _interpolate(self.origin, (points - self.first) / self.step, found)
+        return found
 
     def inverse_at(
         self, origins: Float64[np.ndarray, "n 3"], near: Float64[np.ndarray, "n 3"]
@@ -75,3 +74,26 @@ class OriginField:
         # The two frames may be of different hands.
         hand = np.sign(np.median(growths[0]))
         return min(float((hand * growth).min()) for growth in growths)
+
+
+@compiled()
+def _interpolate(grid, places, found):  # type: ignore[no-untyped-def]
+    """Linear between the nodes of `grid` (k, j, i, 3) at `places` (n, 3; i, j, k); beyond its ends as at them."""
+    low, high, part = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3)
+    for n in range(len(places)):
+        for axis in range(3):
+            last = grid.shape[2 - axis] - 1
+            # Written so that what is no number is taken to the first node.
+            place = min(places[n, axis], float(last)) if places[n, axis] > 0 else 0.0
+            low[axis] = min(int(place), max(last - 1, 0))
+            high[axis] = min(low[axis] + 1, last)
+            part[axis] = place - low[axis]
+        for c in range(3):
+            total = 0.0
+            for corner in range(8):
+                right, down, deep = corner & 1, (corner >> 1) & 1, corner >> 2
+                weight = (part[0] if right else 1 - part[0]) * (part[1] if down else 1 - part[1])
+                weight *= part[2] if deep else 1 - part[2]
+                i, j, k = (high[0] if right else low[0]), (high[1] if down else low[1]), (high[2] if deep else low[2])
+                total += weight * grid[k, j, i, c]
+            found[n, c] = total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -124,28 +124,34 @@ class DeformableTemplate:
 
     def landmarks(self, shape: HeadShape) -> Float64[np.ndarray, "n 3"]:
         """In the deformed head's frame (mm); NaN where the template does not know them."""
-        known = np.isfinite(self.points).all(axis=1)
-        opened = Jaw(shape.opening_deg, self.anatomy).opened(self.points[known])
-        moved = np.full_like(self.points, np.nan)
-        moved[known] = self._field(shape).inverse_at(opened, opened)[0]
-        return moved
+        return self._landmarks(shape.opening_deg, self._field(shape))
 
     def landmarks_with_jacobian(
         self, shape: HeadShape
     ) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3 2+m"]]:
         """The landmarks (mm) and how they move with the shape's numbers."""
-        points = self.landmarks(shape)
+        field = self._field(shape)
+        points = self._landmarks(shape.opening_deg, field)
         J = np.zeros((*points.shape, OWN + self.mode_count))
-        wider = replace(shape, opening_deg=shape.opening_deg + _STEP_DEG)
-        J[:, :, 0] = (self.landmarks(wider) - points) / _STEP_DEG
+        J[:, :, 0] = (self._landmarks(shape.opening_deg + _STEP_DEG, field) - points) / _STEP_DEG
         known = np.isfinite(points).all(axis=1)
         at = points[known]
         # What comes from a landmark of the template stays it: origin(p(c), c) is constant.
-        J[known, :, OWN:] = -np.linalg.solve(self._field(shape).slope_at(at), self._change_at(at))
+        J[known, :, OWN:] = -np.linalg.solve(field.slope_at(at), self._change_at(at))
         return points, J
+
+    def _landmarks(self, opening_deg: float, field: OriginField) -> Float64[np.ndarray, "n 3"]:
+        """Those of a mouth open so far, where `field` tells what deforms."""
+        known = np.isfinite(self.points).all(axis=1)
+        opened = Jaw(opening_deg, self.anatomy).opened(self.points[known])
+        moved = np.full_like(self.points, np.nan)
+        moved[known] = field.inverse_at(opened, opened)[0]
+        return moved
 
     def _origin(self, shape: HeadShape) -> Float32[np.ndarray, "nodes_k nodes_j nodes_i 3"]:
         """Where the nodes come from."""
+        if not shape.coefficients.any():
+            return self.mean
         return np.asarray(self.mean + self.modes @ shape.coefficients.astype(np.float32))
 
     def _field(self, shape: HeadShape) -> OriginField:

@@ -62,7 +62,7 @@ def known_depth(camera: PinholeCamera, depth_mm: float, deviation_mm: float) -> 
     axis = camera.camera_from_world[2]
 
     def term(placed: PlacedTemplate) -> Evidence:
-        points, J = placed.landmarks_with_jacobian()
+        points, J = placed.landmarks_with_jacobian
         known = np.isfinite(points).all(axis=1)
         off = (float((points[known] @ axis[:3]).mean() + axis[3]) - depth_mm) / deviation_mm
         slope = (axis[:3] @ J[known].mean(axis=0)) / deviation_mm
@@ -86,7 +86,7 @@ class FoundLandmarks:
     shown: float
 
     def __call__(self, placed: PlacedTemplate) -> Evidence:
-        points, J = placed.landmarks_with_jacobian()
+        points, J = placed.landmarks_with_jacobian
         both = np.isfinite(points).all(axis=1) & np.isfinite(self.pixels).all(axis=1)
         points, whiten = points[both], np.linalg.inv(np.linalg.cholesky(self.covariance[both]))
         A = whiten @ projection_derivative(self.camera, points) @ J[both]

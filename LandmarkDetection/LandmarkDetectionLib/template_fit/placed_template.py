@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -29,8 +30,9 @@ class PlacedTemplate:
         """In the world (mm); NaN where the template does not know them."""
         return rigid.transform_points(self.world_from_head, self.template.landmarks(self.shape))
 
+    @cached_property
     def landmarks_with_jacobian(self) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3 p"]]:
-        """The same, and how they move with a step."""
+        """The same, and how they move with a step; several terms ask for it."""
         points, by_shape = self.template.landmarks_with_jacobian(self.shape)
         J = np.zeros((len(points), 3, 6 + by_shape.shape[2]))
         for axis in range(3):
