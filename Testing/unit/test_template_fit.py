@@ -14,6 +14,8 @@ from LandmarkDetectionLib.atlas.head_frame import ct_from_head
 from LandmarkDetectionLib.population.origin_field import OriginField
 from LandmarkDetectionLib.population.population import population_head
 from LandmarkDetectionLib.skull_shape.procrustes import best_rigid
+from LandmarkDetectionLib.template_fit import template_fit
+from LandmarkDetectionLib.template_fit.beginnings import distinct, most_alike, places_about
 from LandmarkDetectionLib.template_fit.deformable_template import DeformableTemplate, HeadShape
 from LandmarkDetectionLib.template_fit.evidence import FoundLandmarks, Pixels, known_depth
 from LandmarkDetectionLib.template_fit.learnt_template import deformable_template
@@ -152,7 +154,7 @@ def test_an_x_ray_of_nothing_is_fitted_by_none(template: DeformableTemplate, cam
     blank = Radiograph(np.zeros(camera.size, np.float32), np.zeros(camera.size, dtype=bool), camera, ())
     placed = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
     found = FoundLandmarks(
-        camera, camera.project(placed.landmarks()), np.tile(np.eye(2), (len(template.points), 1, 1)), 0.1, 1.0
+        camera, camera.project(placed.landmarks()), np.tile(np.eye(2), (len(template.points), 1, 1)), 0.1, True
     )
     assert best_fit([placed], blank, found) is None
 
@@ -190,8 +192,58 @@ def test_a_head_that_is_taken_for_its_twin_is_found(head, template: DeformableTe
     xray = Radiograph(image.reshape(near.size).astype(np.float32), np.ones(near.size, dtype=bool), near, ())
     wrong = twin(PlacedTemplate(template, _FROM_THE_SIDE, template.usual_shape), near)
     unsure = np.tile(15.0**2 * np.eye(2), (len(template.points), 1, 1))
-    found = FoundLandmarks(near, near.project(wrong.landmarks()), unsure, 0.1, 1.0)
+    found = FoundLandmarks(near, near.project(wrong.landmarks()), unsure, 0.1, True)
     fit = best_fit([wrong], xray, found)
     assert fit is not None
     off = np.linalg.norm(fit.placed.landmarks() - there.landmarks(), axis=1)
     assert np.nanmean(off) < 6.0 < np.nanmean(np.linalg.norm(wrong.landmarks() - there.landmarks(), axis=1))
+
+
+def test_a_head_of_which_little_is_seen_is_found_far_from_where_landmarks_put_it(  # type: ignore[no-untyped-def]
+    head, template: DeformableTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The X-ray is looked through for a place that explains it, which the fit alone does not reach."""
+    camera = PinholeCamera.from_distances(900.0, (3.0, 3.0), (96, 96), np.eye(4))
+    there = PlacedTemplate(straight(template), _FROM_FRONT, template.usual_shape).landmarks()
+    image = Projector(head.ct).render(
+        camera.rays(), (_FROM_FRONT @ rigid.inverse(ct_from_head(head.landmarks)))[None]
+    )[0]
+    mask = np.zeros(camera.size, dtype=bool)
+    mask[30:66, 40:76] = True
+    xray = Radiograph(image.reshape(camera.size).astype(np.float32), mask, camera, ())
+    step = np.zeros(len(template.usual_shape.numbers) + 6)
+    step[:6] = -0.22, -0.17, -0.25, 10.0, -1.0, -11.0
+    wrong = PlacedTemplate(template, _FROM_FRONT, template.usual_shape).moved(step)
+    unsure = np.tile(15.0**2 * np.eye(2), (len(template.points), 1, 1))
+    found = FoundLandmarks(camera, camera.project(wrong.landmarks()), unsure, 0.1, False)
+    depth = known_depth(camera, float(np.nanmean(there[:, 2])), 2.0)
+
+    def off_mm() -> float:
+        fit = best_fit([wrong], xray, found, (depth,))
+        assert fit is not None
+        return float(np.nanmean(np.linalg.norm(fit.placed.landmarks() - there, axis=1)))
+
+    assert off_mm() < 3.0
+    monkeypatch.setattr(template_fit, "_beginnings", lambda *_: [])
+    assert off_mm() > 20.0
+
+
+def test_places_that_are_the_same_are_gone_on_with_once(template: DeformableTemplate) -> None:
+    here = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
+    step = np.zeros(len(here.shape.numbers) + 6)
+    step[3] = 1.0
+    beside = here.moved(step)
+    step[3] = 9.0
+    elsewhere, further = here.moved(step), here.moved(-step)
+    assert distinct([here, beside, elsewhere, further], 4.0, 2) == [0, 2]
+
+
+def test_of_many_places_those_most_like_the_x_ray_are_begun_with(
+    template: DeformableTemplate, camera: PinholeCamera
+) -> None:
+    there = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
+    image, _ = template.cast(there.shape, _FROM_FRONT, camera.rays(), 2.0, with_jacobian=False)
+    xray = Radiograph(image.astype(np.float32).reshape(camera.size), np.ones(camera.size, dtype=bool), camera, ())
+    places = places_about([there])
+    best = most_alike(places[1:] + places[:1], Pixels(xray, 2, places[:10], 4.0), 3)
+    assert best[0] is there

@@ -24,6 +24,8 @@ from .standing_camera import standing_for
 _PHANTOM_MM = 1.5
 # A network is wrong about many landmarks alike: each counts by this part.
 _SHARE = 0.1
+# Where less of the landmarks is shown, a network may be wrong and sure.
+_ENOUGH_SHOWN = 0.4
 # Part of the X-ray's edges: a template that explains less is not believed.
 _BELIEVED = 0.15
 # The computed head alone explains up to this much of X-rays of other heads, in places that are wrong.
@@ -85,8 +87,8 @@ def _fit(found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | No
         usual = template.landmarks(template.usual_shape)
         both = np.isfinite(usual).all(axis=1) & np.isfinite(points).all(axis=1)
         begun.append(PlacedTemplate(template, best_rigid(usual[both], points[both]), template.usual_shape))
-    shown = float((found.visibility > 0.5).mean())
-    seen = FoundLandmarks(radiograph.camera, found.network_pixels, found.network_covariance, _SHARE, shown)
+    are_reliable = found.is_sure and bool((found.visibility > 0.5).mean() >= _ENOUGH_SHOWN)
+    seen = FoundLandmarks(radiograph.camera, found.network_pixels, found.network_covariance, _SHARE, are_reliable)
     depth = () if depth_mm is None else (known_depth(camera, depth_mm, _DEPTH_MM),)
     return best_fit(begun, radiograph, seen, depth)
 

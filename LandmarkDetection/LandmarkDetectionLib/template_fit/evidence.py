@@ -75,15 +75,15 @@ def known_depth(camera: PinholeCamera, depth_mm: float, deviation_mm: float) -> 
 class FoundLandmarks:
     """Landmarks found in an X-ray: `pixels` (u, v), NaN where not, with their `covariance` (px²), each on its own.
 
-    What a network is wrong about it is often wrong about all over, so that each counts by `share`. `shown` is the part
-    of them that the X-ray is thought to show.
+    What a network is wrong about it is often wrong about all over, so that each counts by `share`. Places near those
+    found are the only ones to look at where they `are_reliable`.
     """
 
     camera: Camera
     pixels: Float64[np.ndarray, "n 2"]
     covariance: Float64[np.ndarray, "n 2 2"]
     share: float
-    shown: float
+    are_reliable: bool
 
     def __call__(self, placed: PlacedTemplate) -> Evidence:
         points, J = placed.landmarks_with_jacobian
@@ -145,6 +145,14 @@ class Pixels:
             placed.shape, placed.world_from_head, self._rays, self._step_mm, with_jacobian=False
         )
         return self._afresh()(self._image(values), np.zeros((0, *self._mask.shape), dtype=np.float32)).agreement
+
+    def agreement_in_one_tone(self, placed: PlacedTemplate) -> float:
+        """The same in the tone that was best for what was compared first: a few times as fast."""
+        values, _ = placed.template.cast(
+            placed.shape, placed.world_from_head, self._rays, self._step_mm, with_jacobian=False
+        )
+        assert self._similarity is not None, "too few pixels"
+        return self._similarity(self._image(values), np.zeros((0, *self._mask.shape), dtype=np.float32)).agreement
 
     def _afresh(self) -> Similarity:
         return correlation_of(edges)(self._attenuation, self._mask)

@@ -1,7 +1,7 @@
 """The template laid over an X-ray: the pose, shape and mouth that explain its pixels and what a network found there.
 
 Levenberg–Marquardt, coarse to fine, on −log of the posterior. The twin is tried where the landmarks found allow it,
-and where too little is explained other beginnings about the first one; the likeliest is taken.
+and where too little is explained, or found reliably, many beginnings about the first one; the likeliest is taken.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import numpy as np
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from jaxtyping import Float64
 
+from .beginnings import distinct, most_alike, places_about
 from .evidence import Evidence, FoundLandmarks, Pixels, Term, usual_heads
 from .placed_template import PlacedTemplate
 from .twin import twin
 
 # Pixels at the head (mm), distance of samples along rays (mm) and most steps, level by level.
-_LEVELS = ((8.0, 4.0, 25), (4.0, 3.0, 20), (2.0, 2.0, 12))
+_LEVELS = ((8.0, 4.0, 25), (4.0, 3.0, 20), (2.0, 2.0, 20))
 _FINEST = len(_LEVELS) - 1
 # An X-ray has so many pixels across at least.
 _LEAST_ACROSS = 16
@@ -32,13 +33,15 @@ _DAMPING, _HARDER, _EASIER, _LEAST_DAMPING, _MOST_REFUSALS = 1e-3, 8.0, 5.0, 1e-
 _BEHIND = 0.15
 # How much less likely (in −log) the landmarks found may make a twin that is tried.
 _POSSIBLE = 30.0
-# As if an X-ray had so many edges that err independently of each other, where places are judged; no template leaves
-# less unexplained.
-_INDEPENDENT, _LEAST_UNEXPLAINED = 60.0, 1e-3
-# What explains less than this, or shows less of the head, begins again from so many places, turned and shifted by so
-# much (standard deviations); the best few of them are gone on with.
-_EXPLAINED, _SHOWN = 0.5, 0.4
-_BEGINNINGS, _GONE_ON_WITH, _TURN_DEG, _SHIFT_MM = 10, 3, 12.0, 15.0
+# As if an X-ray had so many edges that err independently of each other, and so much of each landmark counted, where
+# places are judged; no template leaves less unexplained.
+_INDEPENDENT, _JUDGED_BY, _LEAST_UNEXPLAINED = 70.0, 0.5, 1e-3
+# What explains less than this, or begins with landmarks that are not reliable, begins again from so many places; so
+# many of them go on to each finer level, other places than the likelier ones by so much.
+_EXPLAINED = 0.5
+_BEGINNINGS, _GONE_ON_WITH, _APART_MM = 50, (8, 3), 4.0
+# Rays are chosen by so many of the places.
+_ASKED_FOR_RAYS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +72,16 @@ def best_fit(
         return sorted(fits, key=lambda fit: -fit.agreement)
 
     def through_levels(placed: Sequence[PlacedTemplate]) -> list[TemplateFit]:
-        """The best few of them after the coarsest level, the best one of these after the next."""
-        coarse = at_level(0, placed)[:_GONE_ON_WITH]
-        middle = at_level(1, [fit.placed for fit in coarse])[:1]
-        return at_level(_FINEST, [fit.placed for fit in middle])
+        """The likeliest few after each level."""
+        for level, count in enumerate(_GONE_ON_WITH):
+            fits = at_level(level, placed)
+            cost = [_unlikeliness(fit.agreement, fit.placed, found, (usual_heads, *others)) for fit in fits]
+            placed = [fits[which].placed for which in np.argsort(cost, kind="stable")]
+            placed = [placed[which] for which in distinct(placed, _APART_MM, count)]
+        return at_level(_FINEST, placed)
 
-    first = at_level(0, [_best(one, (found, usual_heads, *others), _LANDMARK_STEPS)[0] for one in begun])
+    by_landmarks = [_best(one, (found, usual_heads, *others), _LANDMARK_STEPS)[0] for one in begun]
+    first = at_level(0, by_landmarks)
     if not first:
         return None
     kept = [fit.placed for fit in first if fit.agreement >= first[0].agreement - _BEHIND]
@@ -83,36 +90,39 @@ def best_fit(
     other = twin(fits[0].placed, radiograph.camera)
     if found(other).cost - found(fits[0].placed).cost <= found.share * _POSSIBLE:
         fits += through_levels([other])
-    if not fits[0].is_convincing or found.shown < _SHOWN:
-        random = np.random.default_rng(0)
-        fits += through_levels([_moved(first[0].placed, random) for _ in range(_BEGINNINGS)])
+    if not fits[0].is_convincing or not found.are_reliable:
+        templates = [placed.template for placed in kept]
+        fits += through_levels(_beginnings([one for one in by_landmarks if one.template in templates], radiograph))
     return _likeliest(fits, radiograph, found, (usual_heads, *others))
 
 
 def _likeliest(
     fits: Sequence[TemplateFit], radiograph: Radiograph, found: FoundLandmarks, others: Sequence[Term]
 ) -> TemplateFit:
-    """All judged on the same pixels. Against another place altogether a network's errors do not weigh, so that each
-    landmark counts fully; the X-ray counts by the log of what each leaves unexplained, whose scale is not known.
-    """
+    """All judged on the same pixels."""
     if len(fits) == 1:
         return fits[0]
     pixels = _pixels(_FINEST, radiograph, [fit.placed for fit in fits])
     if not pixels.are_enough:
         return fits[0]
-    terms: tuple[Term, ...] = (replace(found, share=1.0), *others)
-
-    def cost(fit: TemplateFit) -> float:
-        unexplained = max(1 - pixels.agreement(fit.placed), _LEAST_UNEXPLAINED)
-        return _INDEPENDENT * float(np.log(unexplained)) + sum(term(fit.placed).cost for term in terms)
-
-    return min(fits, key=cost)
+    return min(fits, key=lambda fit: _unlikeliness(pixels.agreement(fit.placed), fit.placed, found, others))
 
 
-def _moved(placed: PlacedTemplate, random: np.random.Generator) -> PlacedTemplate:
-    """Somewhere about where it was."""
-    turn, shift = np.radians(random.normal(scale=_TURN_DEG, size=3)), random.normal(scale=_SHIFT_MM, size=3)
-    return placed.moved(np.concatenate([turn, shift, np.zeros(len(placed.shape.numbers))]))
+def _unlikeliness(agreement: float, placed: PlacedTemplate, found: FoundLandmarks, others: Sequence[Term]) -> float:
+    """Of a place against another one altogether (−log). A network's errors weigh less there than along the way from
+    one place, so that landmarks count more; the X-ray counts by the log of what is left unexplained, whose scale is
+    not known.
+    """
+    unexplained = max(1 - agreement, _LEAST_UNEXPLAINED)
+    terms: tuple[Term, ...] = (replace(found, share=_JUDGED_BY), *others)
+    return _INDEPENDENT * float(np.log(unexplained)) + sum(term(placed).cost for term in terms)
+
+
+def _beginnings(by_landmarks: Sequence[PlacedTemplate], radiograph: Radiograph) -> list[PlacedTemplate]:
+    """Places about these that look most like the X-ray; none where it has too few pixels."""
+    places = places_about(by_landmarks)
+    pixels = _pixels(0, radiograph, places[:_ASKED_FOR_RAYS])
+    return most_alike(places, pixels, _BEGINNINGS) if pixels.are_enough else []
 
 
 def _fitted(level: int, placed: PlacedTemplate, radiograph: Radiograph, terms: Sequence[Term]) -> TemplateFit | None:
