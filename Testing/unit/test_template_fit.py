@@ -22,6 +22,7 @@ from LandmarkDetectionLib.template_fit.learnt_template import deformable_templat
 from LandmarkDetectionLib.template_fit.placed_template import PlacedTemplate
 from LandmarkDetectionLib.template_fit.template_fit import best_fit
 from LandmarkDetectionLib.template_fit.twin import twin
+from scipy.ndimage import map_coordinates
 
 _FROM_FRONT = rigid.rigid(rigid.rotation_exp([np.pi / 2, 0, 0]) @ rigid.rotation_exp([0, 0, 0.3]), [5.0, -3.0, 750.0])
 
@@ -154,7 +155,7 @@ def test_an_x_ray_of_nothing_is_fitted_by_none(template: DeformableTemplate, cam
     blank = Radiograph(np.zeros(camera.size, np.float32), np.zeros(camera.size, dtype=bool), camera, ())
     placed = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
     found = FoundLandmarks(
-        camera, camera.project(placed.landmarks()), np.tile(np.eye(2), (len(template.points), 1, 1)), 0.1, True
+        camera, camera.project(placed.landmarks()), np.tile(np.eye(2), (len(template.points), 1, 1)), 0.1
     )
     assert best_fit([placed], blank, found) is None
 
@@ -192,7 +193,7 @@ def test_a_head_that_is_taken_for_its_twin_is_found(head, template: DeformableTe
     xray = Radiograph(image.reshape(near.size).astype(np.float32), np.ones(near.size, dtype=bool), near, ())
     wrong = twin(PlacedTemplate(template, _FROM_THE_SIDE, template.usual_shape), near)
     unsure = np.tile(15.0**2 * np.eye(2), (len(template.points), 1, 1))
-    found = FoundLandmarks(near, near.project(wrong.landmarks()), unsure, 0.1, True)
+    found = FoundLandmarks(near, near.project(wrong.landmarks()), unsure, 0.1)
     fit = best_fit([wrong], xray, found)
     assert fit is not None
     off = np.linalg.norm(fit.placed.landmarks() - there.landmarks(), axis=1)
@@ -215,7 +216,7 @@ def test_a_head_of_which_little_is_seen_is_found_far_from_where_landmarks_put_it
     step[:6] = -0.22, -0.17, -0.25, 10.0, -1.0, -11.0
     wrong = PlacedTemplate(template, _FROM_FRONT, template.usual_shape).moved(step)
     unsure = np.tile(15.0**2 * np.eye(2), (len(template.points), 1, 1))
-    found = FoundLandmarks(camera, camera.project(wrong.landmarks()), unsure, 0.1, False)
+    found = FoundLandmarks(camera, camera.project(wrong.landmarks()), unsure, 0.1)
     depth = known_depth(camera, float(np.nanmean(there[:, 2])), 2.0)
 
     def off_mm() -> float:
@@ -235,7 +236,9 @@ def test_places_that_are_the_same_are_gone_on_with_once(template: DeformableTemp
     beside = here.moved(step)
     step[3] = 9.0
     elsewhere, further = here.moved(step), here.moved(-step)
-    assert distinct([here, beside, elsewhere, further], 4.0, 2) == [0, 2]
+    another = replace(here, template=replace(template))
+    kept = distinct([here, beside, another, elsewhere, further], 4.0, 3)
+    assert [id(one) for one in kept] == [id(one) for one in (here, another, elsewhere)]
 
 
 def test_of_many_places_those_most_like_the_x_ray_are_begun_with(
@@ -247,3 +250,16 @@ def test_of_many_places_those_most_like_the_x_ray_are_begun_with(
     places = places_about([there])
     best = most_alike(places[1:] + places[:1], Pixels(xray, 2, places[:10], 4.0), 3)
     assert best[0] is there
+
+
+def test_origins_are_linear_between_nodes_and_beyond_them_those_of_the_end() -> None:
+    random = np.random.default_rng(3)
+    field = OriginField(random.normal(size=(4, 5, 6, 3)), np.array([-10.0, 5.0, 2.0]), 7.0)
+    points = field.first + field.step * random.uniform(-1, 6, size=(200, 3))
+    places = ((points - field.first) / field.step).T[::-1]
+    expected = [map_coordinates(field.origin[..., axis], places, order=1, mode="nearest") for axis in range(3)]
+    assert np.abs(field.at(points) - np.column_stack(expected)).max() < 1e-12
+    assert np.isfinite(field.at(np.full((1, 3), np.nan))).all()
+    # From where there is no way back the nearest that was found is kept.
+    best, off = field.inverse_at(np.zeros((1, 3)), field.first[None] + 1000.0)
+    assert np.isfinite(best).all() and np.isfinite(off).all()

@@ -87,10 +87,15 @@ def _fit(found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | No
         usual = template.landmarks(template.usual_shape)
         both = np.isfinite(usual).all(axis=1) & np.isfinite(points).all(axis=1)
         begun.append(PlacedTemplate(template, best_rigid(usual[both], points[both]), template.usual_shape))
-    are_reliable = found.is_sure and bool((found.visibility > 0.5).mean() >= _ENOUGH_SHOWN)
-    seen = FoundLandmarks(radiograph.camera, found.network_pixels, found.network_covariance, _SHARE, are_reliable)
+    seen = FoundLandmarks(radiograph.camera, found.network_pixels, found.network_covariance, _SHARE)
     depth = () if depth_mm is None else (known_depth(camera, depth_mm, _DEPTH_MM),)
-    return best_fit(begun, radiograph, seen, depth)
+    return best_fit(begun, radiograph, seen, depth, looks_further=not _are_reliable(found))
+
+
+def _are_reliable(found: LandmarkDetections) -> bool:
+    """Whether the head can be expected near where its landmarks were found."""
+    known = np.isfinite(found.pixels).all(axis=1)
+    return found.is_sure and bool((found.visibility[known] > 0.5).mean() >= _ENOUGH_SHOWN)
 
 
 def _shown(found: LandmarkDetections, fit: TemplateFit, radiograph: Radiograph) -> LandmarkDetections:

@@ -39,7 +39,7 @@ class OriginField:
     def at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
         """Origins (mm) of points (mm)."""
         found = np.empty((len(points), 3))
-        _interpolate(self.origin, (points - self.first) / self.step, found)
+        _interpolate(self.origin, np.nan_to_num((points - self.first) / self.step), found)
         return found
 
     def inverse_at(
@@ -54,7 +54,11 @@ class OriginField:
             best[off < least], least = points[off < least], np.minimum(off, least)
             if least.max(initial=0) < 1e-6:
                 break
-            points = points + np.linalg.solve(self.slope_at(points), missing[..., None])[..., 0]
+            slope = self.slope_at(points)
+            # Beyond the grid's end nothing changes any more, and there is no way back.
+            turns = np.abs(np.linalg.det(slope)) > 1e-9
+            points = points.copy()
+            points[turns] += np.linalg.solve(slope[turns], missing[turns][..., None])[..., 0]
         return best, least
 
     def slope_at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
@@ -83,8 +87,7 @@ def _interpolate(grid, places, found):  # type: ignore[no-untyped-def]
     for n in range(len(places)):
         for axis in range(3):
             last = grid.shape[2 - axis] - 1
-            # Written so that what is no number is taken to the first node.
-            place = min(places[n, axis], float(last)) if places[n, axis] > 0 else 0.0
+            place = min(max(places[n, axis], 0.0), float(last))
             low[axis] = min(int(place), max(last - 1, 0))
             high[axis] = min(low[axis] + 1, last)
             part[axis] = place - low[axis]

@@ -32,15 +32,21 @@ def most_alike(places: Sequence[PlacedTemplate], pixels: Pixels, count: int) -> 
     return [places[which] for which in np.argsort(-explained, kind="stable")[:count]]
 
 
-def distinct(fitted: Sequence[PlacedTemplate], apart_mm: float, count: int) -> list[int]:
-    """Which of them, the first ones first, are another place than those before: landmarks lie `apart_mm` on average;
-    `count` at most.
+def distinct(placed: Sequence[PlacedTemplate], apart_mm: float, count: int) -> list[PlacedTemplate]:
+    """Of them, the first ones first, `count` at most that are another template or, by `apart_mm` on average over the
+    landmarks, in another place than those before.
     """
-    kept: list[int] = []
-    points = [placed.landmarks() for placed in fitted]
-    for which, one in enumerate(points):
+    kept: list[PlacedTemplate] = []
+    for one in placed:
         if len(kept) == count:
             break
-        if all(np.nanmean(np.linalg.norm(one - points[other], axis=1)) > apart_mm for other in kept):
-            kept.append(which)
+        if not any(one.template is other.template and _apart_mm(one, other) < apart_mm for other in kept):
+            kept.append(one)
     return kept
+
+
+def _apart_mm(one: PlacedTemplate, other: PlacedTemplate) -> float:
+    """Mean distance of their landmarks; both have the same template."""
+    known = np.isfinite(one.template.points).all(axis=1)
+    points, others = (placed.landmarks_with_jacobian[0][known] for placed in (one, other))
+    return float(np.linalg.norm(points - others, axis=1).mean())

@@ -75,15 +75,13 @@ def known_depth(camera: PinholeCamera, depth_mm: float, deviation_mm: float) -> 
 class FoundLandmarks:
     """Landmarks found in an X-ray: `pixels` (u, v), NaN where not, with their `covariance` (px²), each on its own.
 
-    What a network is wrong about it is often wrong about all over, so that each counts by `share`. Places near those
-    found are the only ones to look at where they `are_reliable`.
+    What a network is wrong about it is often wrong about all over, so that each counts by `share`.
     """
 
     camera: Camera
     pixels: Float64[np.ndarray, "n 2"]
     covariance: Float64[np.ndarray, "n 2 2"]
     share: float
-    are_reliable: bool
 
     def __call__(self, placed: PlacedTemplate) -> Evidence:
         points, J = placed.landmarks_with_jacobian

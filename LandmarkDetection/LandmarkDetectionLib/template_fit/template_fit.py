@@ -1,7 +1,8 @@
 """The template laid over an X-ray: the pose, shape and mouth that explain its pixels and what a network found there.
 
-Levenberg–Marquardt, coarse to fine, on −log of the posterior. The twin is tried where the landmarks found allow it,
-and where too little is explained, or found reliably, many beginnings about the first one; the likeliest is taken.
+Levenberg–Marquardt, coarse to fine, on −log of the posterior. Where too little is explained, or found reliably, many
+places about those that landmarks give are tried, and the twin where the landmarks found allow it; the likeliest is
+taken.
 """
 
 from __future__ import annotations
@@ -54,64 +55,67 @@ class TemplateFit:
 
     @property
     def is_convincing(self) -> bool:
-        """Whether it explains so much that no other place is looked for."""
+        """Whether it explains so much that nothing speaks for another place."""
         return self.agreement >= _EXPLAINED
 
 
 def best_fit(
-    begun: Sequence[PlacedTemplate], radiograph: Radiograph, found: FoundLandmarks, others: Sequence[Term] = ()
+    begun: Sequence[PlacedTemplate],
+    radiograph: Radiograph,
+    found: FoundLandmarks,
+    others: Sequence[Term] = (),
+    *,
+    looks_further: bool = False,
 ) -> TemplateFit | None:
     """The one of templates `begun` roughly in place that explains the X-ray best; None where too little is usable.
 
-    `others` speak beside the pixels, the landmarks `found` and how heads are.
+    `others` speak beside the pixels, the landmarks `found` and how heads are. Other places are looked for where little
+    is explained, or if it `looks_further` anyway.
     """
+    how_heads_are = (usual_heads, *others)
 
     def at_level(level: int, placed: Sequence[PlacedTemplate]) -> list[TemplateFit]:
-        """Those that could be compared, the best one first."""
-        fits = [fit for one in placed if (fit := _fitted(level, one, radiograph, (found, usual_heads, *others)))]
+        """Those that could be compared, the one that explains most first."""
+        fits = [fit for one in placed if (fit := _fitted(level, one, radiograph, (found, *how_heads_are)))]
         return sorted(fits, key=lambda fit: -fit.agreement)
+
+    def likeliest(level: int, fits: Sequence[TemplateFit]) -> list[TemplateFit]:
+        """The likeliest place first, all judged on the same pixels."""
+        if len(fits) < 2:
+            return list(fits)
+        pixels = _pixels(level, radiograph, [fit.placed for fit in fits])
+        if not pixels.are_enough:
+            return list(fits)
+        cost = [_unlikeliness(pixels.agreement(fit.placed), fit.placed, found, how_heads_are) for fit in fits]
+        return [fits[which] for which in np.argsort(cost, kind="stable")]
 
     def through_levels(placed: Sequence[PlacedTemplate]) -> list[TemplateFit]:
         """The likeliest few after each level."""
         for level, count in enumerate(_GONE_ON_WITH):
-            fits = at_level(level, placed)
-            cost = [_unlikeliness(fit.agreement, fit.placed, found, (usual_heads, *others)) for fit in fits]
-            placed = [fits[which].placed for which in np.argsort(cost, kind="stable")]
-            placed = [placed[which] for which in distinct(placed, _APART_MM, count)]
+            placed = distinct([fit.placed for fit in likeliest(level, at_level(level, placed))], _APART_MM, count)
         return at_level(_FINEST, placed)
 
-    by_landmarks = [_best(one, (found, usual_heads, *others), _LANDMARK_STEPS)[0] for one in begun]
+    by_landmarks = [_best(one, (found, *how_heads_are), _LANDMARK_STEPS)[0] for one in begun]
     first = at_level(0, by_landmarks)
     if not first:
         return None
     kept = [fit.placed for fit in first if fit.agreement >= first[0].agreement - _BEHIND]
     finer = at_level(1, kept) or first
     fits = (at_level(_FINEST, [finer[0].placed]) or finer)[:1]
+    if looks_further or not fits[0].is_convincing:
+        # Of the templates that were kept, the one that explains most first.
+        about = [one for placed in kept for one in by_landmarks if one.template is placed.template]
+        fits = likeliest(_FINEST, fits + through_levels(_beginnings(about, radiograph)))
     other = twin(fits[0].placed, radiograph.camera)
     if found(other).cost - found(fits[0].placed).cost <= found.share * _POSSIBLE:
-        fits += through_levels([other])
-    if not fits[0].is_convincing or not found.are_reliable:
-        templates = [placed.template for placed in kept]
-        fits += through_levels(_beginnings([one for one in by_landmarks if one.template in templates], radiograph))
-    return _likeliest(fits, radiograph, found, (usual_heads, *others))
-
-
-def _likeliest(
-    fits: Sequence[TemplateFit], radiograph: Radiograph, found: FoundLandmarks, others: Sequence[Term]
-) -> TemplateFit:
-    """All judged on the same pixels."""
-    if len(fits) == 1:
-        return fits[0]
-    pixels = _pixels(_FINEST, radiograph, [fit.placed for fit in fits])
-    if not pixels.are_enough:
-        return fits[0]
-    return min(fits, key=lambda fit: _unlikeliness(pixels.agreement(fit.placed), fit.placed, found, others))
+        fits = likeliest(_FINEST, fits + through_levels([other]))
+    return fits[0]
 
 
 def _unlikeliness(agreement: float, placed: PlacedTemplate, found: FoundLandmarks, others: Sequence[Term]) -> float:
-    """Of a place against another one altogether (−log). A network's errors weigh less there than along the way from
-    one place, so that landmarks count more; the X-ray counts by the log of what is left unexplained, whose scale is
-    not known.
+    """Of a place against others altogether (−log): the X-ray counts by the log of what is left unexplained, whose
+    scale is not known, and landmarks more than along the way from one place. Both weights were chosen together, on
+    X-rays of which little is seen.
     """
     unexplained = max(1 - agreement, _LEAST_UNEXPLAINED)
     terms: tuple[Term, ...] = (replace(found, share=_JUDGED_BY), *others)
@@ -126,11 +130,13 @@ def _beginnings(by_landmarks: Sequence[PlacedTemplate], radiograph: Radiograph) 
 
 
 def _fitted(level: int, placed: PlacedTemplate, radiograph: Radiograph, terms: Sequence[Term]) -> TemplateFit | None:
-    """At one level; None where it has too few pixels."""
+    """At one level; None where it has too few pixels, or begins where nothing can be told."""
     pixels = _pixels(level, radiograph, [placed])
     if not pixels.are_enough:
         return None
     placed, evidence = _best(placed, (pixels, *terms), _LEVELS[level][2])
+    if not np.isfinite(evidence.cost):
+        return None
     return TemplateFit(placed, np.linalg.inv(evidence.hessian), pixels.agreement(placed))
 
 
@@ -148,6 +154,8 @@ def _best(placed: PlacedTemplate, terms: Sequence[Term], iterations: int) -> tup
         return reduce(add, (term(one) for term in terms))
 
     current = all_of(placed)
+    if not np.isfinite(current.cost):
+        return placed, current
     damping, refusals = _DAMPING, 0
     for _ in range(iterations):
         H = current.hessian + np.diag(damping * np.diag(current.hessian) + 1e-9)
