@@ -260,6 +260,12 @@ def test_origins_are_linear_between_nodes_and_beyond_them_those_of_the_end() -> 
     expected = [map_coordinates(field.origin[..., axis], places, order=1, mode="nearest") for axis in range(3)]
     assert np.abs(field.at(points) - np.column_stack(expected)).max() < 1e-12
     assert np.isfinite(field.at(np.full((1, 3), np.nan))).all()
-    # From where there is no way back the nearest that was found is kept.
-    best, off = field.inverse_at(np.zeros((1, 3)), field.first[None] + 1000.0)
-    assert np.isfinite(best).all() and np.isfinite(off).all()
+
+
+def test_from_beyond_the_grid_there_is_a_way_back() -> None:
+    nodes = 7.0 * np.indices((4, 5, 6))[::-1].transpose(1, 2, 3, 0)
+    field = OriginField(1.1 * nodes, np.zeros(3), 7.0)
+    inside, beyond = np.array([[12.0, 9.0, 8.0]]), np.array([[60.0, -30.0, 9.0]])
+    assert field.slope_at(beyond)[0] == pytest.approx(1.1 * np.eye(3))
+    found, off = field.inverse_at(1.1 * inside, beyond)
+    assert found == pytest.approx(inside) and off < 1e-6

@@ -234,7 +234,8 @@ class DetectSection:
             text = _("Sharpen by a template head")
             says = _(
                 "A head that deforms as heads differ is laid over each X-ray from what the network finds, and its "
-                "landmarks are shown: some ten seconds an X-ray. For networks of heads in general."
+                "landmarks are shown: ten seconds an X-ray, a minute or two where it shows no head. For networks of "
+                "heads in general."
             )
         if str(self.ui.sharpenBox.text) != text:
             self.ui.sharpenBox.text = text

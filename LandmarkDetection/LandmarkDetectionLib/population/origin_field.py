@@ -54,18 +54,16 @@ class OriginField:
             best[off < least], least = points[off < least], np.minimum(off, least)
             if least.max(initial=0) < 1e-6:
                 break
-            slope = self.slope_at(points)
-            # Beyond the grid's end nothing changes any more, and there is no way back.
-            turns = np.abs(np.linalg.det(slope)) > 1e-9
-            points = points.copy()
-            points[turns] += np.linalg.solve(slope[turns], missing[turns][..., None])[..., 0]
+            points = points + np.linalg.solve(self.slope_at(points), missing[..., None])[..., 0]
         return best, least
 
     def slope_at(self, points: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
-        """How origins change with their points (mm)."""
-        steps = _DIFFERENCE * self.step * np.eye(3)
-        moved = [self.at(points + step) - self.at(points - step) for step in steps]
-        return np.stack(moved, axis=2) / (2 * _DIFFERENCE * self.step)
+        """How origins change with their points (mm); beyond the grid as at its end, where there is a way back."""
+        reach = _DIFFERENCE * self.step
+        last = self.first + self.step * (np.array(self.origin.shape[2::-1]) - 1)
+        points = np.clip(points, self.first + reach, last - reach)
+        moved = [self.at(points + step) - self.at(points - step) for step in reach * np.eye(3)]
+        return np.stack(moved, axis=2) / (2 * reach)
 
     @property
     def least_growth(self) -> float:

@@ -139,18 +139,18 @@ class Pixels:
         """How much of the X-ray's edges a template explains, in the tone that is best for it: whatever was compared
         before it.
         """
-        values, _ = placed.template.cast(
-            placed.shape, placed.world_from_head, self._rays, self._step_mm, with_jacobian=False
-        )
-        return self._afresh()(self._image(values), np.zeros((0, *self._mask.shape), dtype=np.float32)).agreement
+        return self._agreement(placed, self._afresh())
 
     def agreement_in_one_tone(self, placed: PlacedTemplate) -> float:
         """The same in the tone that was best for what was compared first: a few times as fast."""
+        assert self._similarity is not None, "too few pixels"
+        return self._agreement(placed, self._similarity)
+
+    def _agreement(self, placed: PlacedTemplate, similarity: Similarity) -> float:
         values, _ = placed.template.cast(
             placed.shape, placed.world_from_head, self._rays, self._step_mm, with_jacobian=False
         )
-        assert self._similarity is not None, "too few pixels"
-        return self._similarity(self._image(values), np.zeros((0, *self._mask.shape), dtype=np.float32)).agreement
+        return similarity(self._image(values), np.zeros((0, *self._mask.shape), dtype=np.float32)).agreement
 
     def _afresh(self) -> Similarity:
         return correlation_of(edges)(self._attenuation, self._mask)

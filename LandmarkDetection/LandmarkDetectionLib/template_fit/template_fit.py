@@ -55,7 +55,7 @@ class TemplateFit:
 
     @property
     def is_convincing(self) -> bool:
-        """Whether it explains so much that nothing speaks for another place."""
+        """Whether it explains so much that another place need not be looked for."""
         return self.agreement >= _EXPLAINED
 
 
