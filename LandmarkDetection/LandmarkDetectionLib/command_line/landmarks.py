@@ -211,7 +211,7 @@ def detect(
     template: Annotated[
         bool,
         typer.Option(
-            "--template", help="Without a CT: lay a template head over each X-ray, deformed to it (10 s or more)."
+            "--template", help="Without a CT: lay a template head over each X-ray, deformed to it (10 s to 2 min)."
         ),
     ] = False,
     skull: Annotated[

@@ -234,7 +234,7 @@ class DetectSection:
             text = _("Sharpen by a template head")
             says = _(
                 "A head that deforms as heads differ is laid over each X-ray from what the network finds, and its "
-                "landmarks are shown: ten seconds an X-ray, a minute or two where it shows no head. For networks of "
+                "landmarks are shown: ten seconds an X-ray, up to two minutes where little fits. For networks of "
                 "heads in general."
             )
         if str(self.ui.sharpenBox.text) != text:
