@@ -16,6 +16,7 @@ from LandmarkDetectionLib.population.view_ranges import view_ranges
 from LandmarkDetectionLib.style.discriminator import Discriminator, judged_by_frozen
 from LandmarkDetectionLib.style.drr_looks import DrrLooks
 from LandmarkDetectionLib.style.generator import Generator, GeneratorForm
+from LandmarkDetectionLib.style.gradient_consistency import gradient_inconsistency
 from LandmarkDetectionLib.style.image_pool import ImagePool
 from LandmarkDetectionLib.style.matched_tones import MatchedTones
 from LandmarkDetectionLib.style.structure_shift import structure_shift
@@ -65,6 +66,18 @@ def test_turning_tones_over_or_bending_them_moves_nothing() -> None:
     image = structured()
     for other in (-image, np.sign(image) * np.abs(image) ** 0.7, 0.2 * image):
         assert structure_shift(image, other).mean() < 0.25
+
+
+def test_edges_are_inconsistent_where_they_moved_and_not_where_tones_changed() -> None:
+    image = structured()
+    before, steeper, moved, other = (
+        torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32))[None, None]
+        for one in (image, 0.5 * image + 0.2, ndimage.shift(image, (0.0, 3.0), mode="nearest"), structured(seed=5))
+    )
+    assert float(gradient_inconsistency(before, before)) == pytest.approx(0, abs=1e-4)
+    assert float(gradient_inconsistency(before, steeper)) == pytest.approx(0, abs=1e-3)
+    assert 0.1 < float(gradient_inconsistency(before, moved)) < float(gradient_inconsistency(before, other))
+    assert float(gradient_inconsistency(before, -before)) == pytest.approx(2, abs=1e-3)
 
 
 def test_tones_span_the_usable_part_whatever_the_exposure() -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from .discriminator import Discriminator, judged_as, judged_by_frozen
 from .generator import Generator, GeneratorForm
+from .gradient_consistency import gradient_inconsistency
 from .image_pool import ImagePool
 
 Tones = Float[torch.Tensor, "batch 1 size size"]
@@ -29,10 +30,10 @@ class Translator(Protocol):
 
 
 class CycleGan(nn.Module):
-    """Both ways at once: there and back must give the image again (Zhu et al., ICCV 2017)."""
+    """Both ways at once: there and back must give the image again (Zhu et al., ICCV 2017), and edges must stay."""
 
     # The identity holds a translation back that is one of tones alone; a tenth of the usual weight does not.
-    CYCLE, IDENTITY = 3.0, 0.3
+    CYCLE, IDENTITY, GRADIENT = 3.0, 0.3, 1.0
 
     def __init__(self, form: GeneratorForm) -> None:
         super().__init__()
@@ -50,9 +51,10 @@ class CycleGan(nn.Module):
         real = judged_by_frozen(self.of_drr, as_drr) + judged_by_frozen(self.of_xray, as_xray)
         cycle = (self.to_xray(as_drr) - xrays).abs().mean() + (self.to_drr(as_xray) - drrs).abs().mean()
         identity = (drr_again - drrs).abs().mean() + (xray_again - xrays).abs().mean()
+        edges = gradient_inconsistency(xrays, as_drr) + gradient_inconsistency(drrs, as_xray)
         told = _told_apart(self.of_drr, drrs, self._drrs.exchanged(as_drr, random))
         told = told + _told_apart(self.of_xray, xrays, self._xrays.exchanged(as_xray, random))
-        return real + self.CYCLE * cycle + self.IDENTITY * identity + told
+        return real + self.CYCLE * cycle + self.IDENTITY * identity + self.GRADIENT * edges + told
 
 
 class ContrastiveTranslation(nn.Module):
