@@ -209,6 +209,7 @@ class SkullLandmarkDetectionLogic(ScriptedLoadableModuleLogic):
         stylePath=None,
         ctNode=None,
         template=False,
+        depthMm=None,
         waitForCompletion=True,
         listener=None,
     ):
@@ -220,6 +221,7 @@ class SkullLandmarkDetectionLogic(ScriptedLoadableModuleLogic):
             style=None if stylePath is None else Path(stylePath),
             ct_node=ctNode,
             template=template,
+            depth_mm=depthMm,
             wait=waitForCompletion,
             listener=listener,
         )

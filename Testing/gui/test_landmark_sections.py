@@ -221,7 +221,11 @@ def test_without_a_ct_a_template_sharpens_and_a_ct_takes_its_place_unticked(
     assert str(ui.sharpenBox.text) == "Sharpen by a template head" and not ui.sharpenBox.checked
     ui.sharpenBox.click()
     ui.detectButton.click()
-    assert given[0]["template"] and given[0]["ct_node"] is None
+    assert given[0]["template"] and given[0]["ct_node"] is None and given[0]["depth_mm"] is None
+    panel.detect.cancel()
+    ui.depthBox.value = 750.0
+    ui.detectButton.click()
+    assert given[1]["depth_mm"] == 750.0
     panel.detect.cancel()
     choose_ct(panel, add_ct())
     assert str(ui.sharpenBox.text) == "Sharpen by the CT" and not ui.sharpenBox.checked

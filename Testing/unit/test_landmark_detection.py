@@ -117,6 +117,11 @@ def test_commands_lead_from_a_ct_with_landmarks_to_those_in_an_x_ray(tmp_path: P
     assert [row["name"] for row in rows] == [one["name"] for one in view["landmarks"]]
     assert read_landmarks(tmp_path / "found" / "landmarks-1.mrk.json").is_known.all()
     assert (tmp_path / "found" / "report.html").is_file()
+    deep = ("--depth", 640, "--out", tmp_path / "deep", "--json")
+    (told,) = json.loads(run("landmarks", "detect", network, case.xray, *seen, *deep).stdout)["views"]
+    assert np.mean([one["camera_point"][2] for one in told["landmarks"]]) == pytest.approx(640, abs=5)
+    nowhere = run("landmarks", "detect", network, case.xray, *seen, "--depth", 0)
+    assert nowhere.code == 2 and "expected a distance in mm" in nowhere.stderr
     again = (*train[:3], "--views", "frontal", "--out", tmp_path / "begun.pt", "--minutes", 0.01, "--batch", 8)
     begun = run(*again, "--begin-with", network)
     assert begun.code == 0, begun.stderr
@@ -211,7 +216,7 @@ def test_a_network_of_many_looks_goes_by_the_x_ray_translated_or_as_it_is(
     translation = read_translation(tmp_path / "style.pt")
     usual = places_found(phantom_head(4.0))
 
-    def detected(trained: Any, seen: Radiograph, with_less_likely: bool) -> LandmarkDetections:
+    def detected(trained: Any, seen: Radiograph, _depth_mm: None, with_less_likely: bool) -> LandmarkDetections:
         which = "as it is" if seen is view else "translated"
         return replace(
             usual,

@@ -30,6 +30,7 @@ from LandmarkDetectionLib.worker.job import (
         LandmarkTrainJob(folder=Path("a"), out=Path("a.pt"), begin_with=Path("heads.pt")),
         StyleTrainJob(folder=Path("a"), out=Path("s.pt"), xrays=Path("x"), method="cyclegan"),
         DetectJob(folder=Path("a"), model=Path("m.pt"), views=2, numbers=(3, 5), planar=(True, False), names=("A",)),
+        DetectJob(folder=Path("a"), model=Path("m.pt"), template=True, depth_mm=750.0),
         SkullJob(folder=Path("a"), out=Path("s.vtp"), run=Path("run.json"), frame=7, view=1),
         ExposureJob(folder=Path("a"), landmarks=Path("l"), out=Path("o"), poses=Path("p.npz"), mas=2, numbers=(1,)),
     ],

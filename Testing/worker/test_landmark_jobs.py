@@ -98,7 +98,9 @@ def test_landmarks_are_found_in_all_views_of_all_frames(client: WorkerClient, tm
     folder = inputs(tmp_path / "Köpfe der Übung 頭", (truth(), moved(1), moved(2)), angles)
     dark = Radiograph(np.zeros((96, 96), dtype=np.float32), np.zeros((96, 96), dtype=bool), camera(90.0))
     write_radiograph(folder, 3, dark)
-    job = DetectJob(folder=folder, model=model, views=2, numbers=(4, 6, 9), planar=(False, True), names=("AP",))
+    job = DetectJob(
+        folder=folder, model=model, views=2, numbers=(4, 6, 9), planar=(False, True), names=("AP",), depth_mm=700.0
+    )
     client.submit(job)
     messages = heard(client)
     content = finished(messages)
@@ -109,6 +111,11 @@ def test_landmarks_are_found_in_all_views_of_all_frames(client: WorkerClient, tm
     assert (problem["frame"], problem["view"]) == (6, 1) and "view 2, frame 6" in problem["words"]
     found = [[one is not None for one in row] for row in run.found]
     assert found == [[True, True], [True, False], [True, True]]
+    # What has no geometry has no depth.
+    deep = detect(read_detector(model), xray(moved(2), 180.0), 700.0)
+    there = run.at(9, 0)
+    assert there is not None
+    np.testing.assert_allclose(there.camera_points, deep.camera_points, atol=0.01)
     direct = detect(read_detector(model), xray(moved(2), 90.0))
     there = run.at(9, 1)
     assert there is not None
@@ -117,7 +124,7 @@ def test_landmarks_are_found_in_all_views_of_all_frames(client: WorkerClient, tm
     assert (there.words, there.is_sure) == (direct.words, direct.is_sure)
     told = [m for m in messages if isinstance(m, Progress) and m.numbers]
     assert [(m.numbers["frame"], m.numbers["view"]) for m in told] == [(n, v) for n in (4, 6, 9) for v in (0, 1)]
-    inside = int(there.is_in_image.sum())
+    inside = int(there.is_shown.sum())
     assert told[-1].words.startswith(f"Frame 9, view 2: {inside} landmarks in the image")
     assert told[0].words.startswith("Frame 4, AP: ") and told[-1].part == 1.0 and told[-1].seconds_left == 0
 
@@ -139,7 +146,7 @@ def test_finding_stops_when_asked_and_keeps_what_there_is(client: WorkerClient, 
 KNOWING = """
 import sys, types
 module = types.ModuleType("LandmarkDetectionLib.detection.detector")
-def detect(trained, radiograph, with_less_likely=False):
+def detect(trained, radiograph, depth_mm=None, with_less_likely=False):
     import numpy as np
     from DiffRegistrationLib.xray.geometry import rigid
     from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections

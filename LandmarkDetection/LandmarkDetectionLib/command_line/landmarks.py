@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -218,6 +219,12 @@ def detect(
         bool, typer.Option("--skull", help="Write the skull, warped to the landmarks, as .vtp and .stl, too.")
     ] = False,
     style: StyleOption = None,
+    depth: Annotated[
+        float | None,
+        typer.Option(
+            "--depth", help="Distance of the head's middle from the source (mm), where known, as of the isocentre."
+        ),
+    ] = None,
     camera: CameraOption = None,
     sdd: SddOption = None,
     sod: SodOption = None,
@@ -255,6 +262,7 @@ def detect(
                 ct=ct,
                 landmarks=landmarks,
                 style=style,
+                depth_mm=depth,
                 with_template=template,
                 with_skull=skull,
             )
@@ -263,9 +271,9 @@ def detect(
         print_json({"views": content, "report": str(out / "report.html")})
     for view in views:
         found = view.found
-        inside = found.is_in_image
-        typical = float(sorted(found.uncertainty_mm[inside])[int(inside.sum()) // 2]) if inside.any() else float("nan")
-        text = f"{int(inside.sum())} landmarks in the image, which expect to be off by {typical:.1f} mm"
+        shown = found.is_shown
+        typical = float(median(found.uncertainty_mm[shown])) if shown.any() else float("nan")
+        text = f"{int(shown.sum())} landmarks in the image, which expect to be off by {typical:.1f} mm"
         if ct is not None:
             placed = (
                 "by registering the CT" if found.is_registered else "by the network: the CT could not be registered"

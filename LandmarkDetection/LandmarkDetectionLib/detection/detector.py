@@ -43,8 +43,11 @@ def detect(
 
     `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. A network of
     heads in general, which has learnt mirrored heads as well, must find the same in the mirror image to be sure.
-    InputError where too little of the X-ray can be used.
+    InputError where too little of the X-ray can be used, and for a depth that is none.
     """
+    if depth_mm is not None and not 0 < depth_mm < np.inf:
+        problem = f"expected a distance in mm, more than 0, got {depth_mm:g}"
+        raise InputError("depth", problem, "Give how far the head's middle is from the source, or leave it out.")
     whole, first = _overview(trained, radiograph)
     found = _looked_closely(trained, radiograph, whole, first, depth_mm)
     if trained.is_of_patient:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64
 
+_LIKELY = 0.5
+
 
 @dataclass(frozen=True, eq=False)
 class LandmarkDetections:
@@ -40,6 +42,11 @@ class LandmarkDetections:
     is_registered: bool = False
     is_fitted: bool = False
     less_likely: tuple[LandmarkDetections, ...] = ()
+
+    @property
+    def is_shown(self) -> Bool[np.ndarray, "n"]:
+        """Whether each lies in the usable part of the image, and more likely than not is not covered there."""
+        return self.is_in_image & (self.visibility >= _LIKELY)
 
     @property
     def uncertainty_mm(self) -> Float64[np.ndarray, "n"]:

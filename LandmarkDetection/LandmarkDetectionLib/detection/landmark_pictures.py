@@ -27,8 +27,6 @@ from .landmark_detections import LandmarkDetections
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-# What is likelier than not to be in the usable part of the image counts as seen.
-_SEEN = 0.5
 # How far the canvas may grow beyond each edge of the image, in parts of the image.
 _MOST_GROWTH = 0.4
 # Sizes are in parts of the page: a canvas this wide or high is shown pixel by pixel.
@@ -101,10 +99,9 @@ def standings(found: LandmarkDetections, size: tuple[int, int]) -> tuple[Standin
     """Where each landmark is to an image of `size` (rows, columns)."""
     inside = _within(found.pixels, np.array([[-0.5, -0.5], [size[1] - 0.5, size[0] - 0.5]]))
     known = np.isfinite(found.pixels).all(axis=1)
-    seen = found.is_in_image & (found.visibility >= _SEEN)
     return tuple(
         Standing.UNKNOWN if not k else Standing.OUTSIDE if not i else Standing.VISIBLE if s else Standing.HIDDEN
-        for k, i, s in zip(known, inside, seen, strict=True)
+        for k, i, s in zip(known, inside, found.is_shown, strict=True)
     )
 
 

@@ -16,6 +16,7 @@ def detect_through(
     translation: Translation | None,
     trained: TrainedDetector,
     radiograph: Radiograph,
+    depth_mm: float | None = None,
     *,
     with_less_likely: bool = False,
 ) -> LandmarkDetections:
@@ -25,11 +26,12 @@ def detect_through(
     that was learnt from other X-rays may spoil this one. One of DRRs alone does not know what it does not know.
     """
     if translation is None:
-        return detect(trained, radiograph, with_less_likely=with_less_likely)
-    found = detect(trained, translated_xray(translation, radiograph), with_less_likely=with_less_likely)
+        return detect(trained, radiograph, depth_mm, with_less_likely=with_less_likely)
+    found = detect(trained, translated_xray(translation, radiograph), depth_mm, with_less_likely=with_less_likely)
     if trained.knows_drrs_alone:
         return found
-    return min(found, detect(trained, radiograph, with_less_likely=with_less_likely), key=_doubt)
+    as_it_is = detect(trained, radiograph, depth_mm, with_less_likely=with_less_likely)
+    return min(found, as_it_is, key=_doubt)
 
 
 def _doubt(found: LandmarkDetections) -> tuple[bool, float]:

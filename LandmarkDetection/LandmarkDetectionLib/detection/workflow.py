@@ -51,6 +51,7 @@ def detect_files(
     ct: Path | None = None,
     landmarks: Path | None = None,
     style: Path | None = None,
+    depth_mm: float | None = None,
     with_template: bool = False,
     with_skull: bool = False,
 ) -> list[DetectedView]:
@@ -60,8 +61,9 @@ def detect_files(
     Given the head's `ct`, it is registered from what the network found, and landmarks are shown where the CT has them:
     those in the file `landmarks`, or those that the network knows, or the template's, carried over. Without a CT,
     `with_template` lays a template head over each X-ray from there, deformed as heads differ. The network sees the
-    X-rays through the translation in the file `style`, as `detect_through`. InputError says what is wrong and what to
-    do; bad input leaves nothing behind.
+    X-rays through the translation in the file `style`, as `detect_through`. `depth_mm` is the distance of the head's
+    middle from the source along the beam, where it is known. InputError says what is wrong and what to do; bad input
+    leaves nothing behind.
     """
     files = [xray if isinstance(xray, XrayFile) else XrayFile(Path(xray)) for xray in xrays]
     if not files:
@@ -78,11 +80,11 @@ def detect_files(
     views = []
     for number, file in enumerate(files, start=1):
         radiograph = file.read()
-        found = detect_through(translation, trained, radiograph, with_less_likely=with_template)
+        found = detect_through(translation, trained, radiograph, depth_mm, with_less_likely=with_template)
         if known is not None:
             found = refined(found, known, radiograph)
         elif with_template:
-            found = refined_by_template(found, radiograph)
+            found = refined_by_template(found, radiograph, depth_mm)
         views.append(DetectedView(f"View {number}", radiograph, found))
     skulls = []
     if with_skull:

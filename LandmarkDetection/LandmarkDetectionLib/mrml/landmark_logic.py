@@ -158,13 +158,15 @@ class LandmarkLogic(JobLogic):
         style: Path | None = None,
         ct_node: Any = None,
         template: bool = False,
+        depth_mm: float | None = None,
         wait: bool = True,
         listener: Listener | None = None,
     ) -> Detected | None:
         """Find landmarks in X-rays (one node a view, in step), in `frames` (places from 0; all if None), as a study.
 
         With `ct_node` landmarks become as sharp as a registration of it; `template` lays a template head over each
-        X-ray instead, for networks of heads in general. X-rays without a geometry are looked at in
+        X-ray instead, for networks of heads in general. `depth_mm` is how far the head's middle is from the source
+        along the beam, where that is known. X-rays without a geometry are looked at in
         two dimensions only, which is said.
         """
         nodes = list(xray_nodes)
@@ -181,6 +183,7 @@ class LandmarkLogic(JobLogic):
             landmarks=None if ct_node is None else self._landmark_file(ct_node, folder),
             refine=ct_node is not None,
             template=template and ct_node is None,
+            depth_mm=depth_mm,
             views=len(nodes),
             numbers=wanted.numbers,
             names=tuple(node.GetName() for node in nodes),

@@ -114,6 +114,7 @@ class DetectSection:
                 style=_path(self.ui.stylePath),
                 ct_node=ct,
                 template=template,
+                depth_mm=self.ui.depthBox.value or None,
                 wait=False,
                 listener=Listener(progressed=self._progressed, finished=self._detected, refused=self._refused),
             )
@@ -214,7 +215,7 @@ class DetectSection:
         )
         self._show_sharpening(detecting)
         several = len(self._frames) > 1
-        for box in (self.ui.networkPath, self.ui.stylePath, self.ui.viewTable):
+        for box in (self.ui.networkPath, self.ui.stylePath, self.ui.viewTable, self.ui.depthBox):
             box.enabled = not detecting
         self.ui.framesBox.enabled = several and not detecting
         for box in (self.ui.firstBox, self.ui.lastBox):

@@ -182,7 +182,7 @@ def frame_in_words(study: Any, number: int | None) -> str:
         if found is None:
             lines.append(_("{name}: this frame could not be used.").format(name=name))
             continue
-        inside, every = int(found.is_in_image.sum()), len(found.names)
+        inside, every = int(found.is_shown.sum()), len(found.names)
         said = _("{name}: {inside} of {every} landmarks in the image.").format(name=name, inside=inside, every=every)
         if run.planar[view]:
             said += " " + _("2D only: it has no geometry, so mm and depths mean nothing.")

@@ -59,7 +59,8 @@ def run(job: DetectJob, tell: Tell) -> dict[str, Any]:
             try:
                 check_pixels(radiograph, name)
                 found = finder.found(radiograph, is_planar=planar[view])
-                words, seen = f"{found.is_in_image.sum()} landmarks in the image", float(found.is_in_image.sum())
+                shown = int(found.is_shown.sum())
+                words, seen = f"{shown} landmarks in the image", float(shown)
                 words += "" if found.is_sure else f", doubtful: {found.words}"
                 row.append(found)
             except InputError as error:
@@ -93,7 +94,7 @@ class _Finder:
     def __init__(self, job: DetectJob, trained: TrainedDetector, translation: Any, tell: Tell) -> None:
         self._trained, self._translation = trained, translation
         self._known = _known_head(job, trained, tell) if job.refine else None
-        self._with_template = job.template
+        self._with_template, self._depth_mm = job.template, job.depth_mm
         if job.template and trained.is_of_patient:
             problem = "knows one patient's head, for which a template cannot stand"
             raise InputError(job.model.name, problem, "Choose that patient's CT, or do without sharpening.")
@@ -104,13 +105,15 @@ class _Finder:
         from ..detection.translated_detection import detect_through
 
         with_template = self._with_template and not is_planar
-        found = detect_through(self._translation, self._trained, radiograph, with_less_likely=with_template)
+        # Without a geometry there is no distance.
+        depth_mm = None if is_planar else self._depth_mm
+        found = detect_through(self._translation, self._trained, radiograph, depth_mm, with_less_likely=with_template)
         if is_planar:
             return found
         if with_template:
             from ..detection.template_refinement import refined_by_template
 
-            return refined_by_template(found, radiograph)
+            return refined_by_template(found, radiograph, depth_mm)
         return found if self._known is None else refined(found, self._known, radiograph)
 
 

@@ -91,7 +91,8 @@ class DetectJob(_Run):
     With the file `style` the network sees the X-rays in the look of DRRs. With `refine` the CT, which there must be,
     is registered from what the network found and landmarks are shown where the CT has them: those of the file
     `landmarks`, or those that the network knows, or the template's, carried over. With `template` a template head is
-    laid over each X-ray from there, deformed as heads differ. `names` is what messages call the
+    laid over each X-ray from there, deformed as heads differ. `depth_mm` is the distance of the head's middle from the
+    source along the beam, where it is known. `names` is what messages call the
     views, by default “view 1” and so on. `planar` tells of each view whether its geometry was made up (none, if
     empty): there is nothing to register in such a one.
     """
@@ -103,6 +104,7 @@ class DetectJob(_Run):
     landmarks: Path | None = None
     refine: bool = False
     template: bool = False
+    depth_mm: float | None = None
     names: tuple[str, ...] = ()
     planar: tuple[bool, ...] = ()
 
