@@ -11,7 +11,10 @@ import torch
 from DiffRegistrationLib.command_line.main import app
 from DiffRegistrationLib.training.training_loop import Budget
 from DiffRegistrationLib.xray.errors import InputError
+from DiffRegistrationLib.xray.files.xray_files import read_line_integrals
 from fluororeg_runs import head
+from LandmarkDetectionLib.atlas.head import phantom_head
+from LandmarkDetectionLib.evaluation import style_evaluation
 from LandmarkDetectionLib.population.view_ranges import view_ranges
 from LandmarkDetectionLib.style.discriminator import Discriminator, judged_by_frozen
 from LandmarkDetectionLib.style.drr_looks import DrrLooks
@@ -192,6 +195,16 @@ def test_too_few_xrays_are_refused_and_few_ones_are_said_to_be(tmp_path: Path) -
     (tmp_path / "few" / "broken.png").write_bytes(b"not a picture")
     with pytest.raises(InputError, match=r"broken\.png"):
         xray_looks(tmp_path / "few")
+
+
+def test_x_rays_to_learn_a_look_from_are_read_as_they_were_simulated(tmp_path: Path) -> None:
+    simulated, views = phantom_head(4.0), view_ranges("fluoroscopy")
+    style_evaluation.write_simulated_xrays(tmp_path, simulated, views, 1)
+    case = style_evaluation.simulated_case(simulated, views, style_evaluation._LEARNT, 0).radiograph
+    (read,) = read_line_integrals(tmp_path / "xray-000.png")
+    both = case.mask & read.mask
+    assert both.sum() > 0.9 * case.mask.sum()
+    assert np.ptp((read.attenuation - case.attenuation)[both]) < 0.02
 
 
 def test_a_translation_keeps_mask_and_size_of_any_image() -> None:

@@ -23,7 +23,7 @@ from PIL import Image
 
 _KEPT = FOLDER / "style"
 _XRAYS, _JUDGED = 120, 60
-PLAIN_MINUTES, STYLE_MINUTES, REAL_MINUTES = 10, 20, 5
+PLAIN_MINUTES, STYLE_MINUTES, REAL_MINUTES = 10, 12, 5
 _PICTURE = Path(__file__).parents[1] / "images" / "style-real.jpg"
 _REAL_FOLDERS, _TILE, _GAP = ("wrist_biplane", "knee_biplane"), 320, 6
 _METHODS = {"cut": "CUT", "cyclegan": "CycleGAN"}

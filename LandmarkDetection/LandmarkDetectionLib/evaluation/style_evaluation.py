@@ -35,17 +35,17 @@ Preparation = Callable[[Radiograph], Radiograph]
 
 
 def write_simulated_xrays(folder: Path, head: Head, ranges: ViewRanges, count: int) -> None:
-    """`count` pictures (PNG, bone dark) of X-rays in the simulator's evaluation ranges, to learn their look from."""
+    """`count` pictures (PNG, linear in intensity, bone dark) of X-rays in the simulator's evaluation ranges, to learn
+    their look from: read again they are the line integrals that there were.
+    """
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         xray = simulated_case(head, ranges, _LEARNT, number).radiograph
-        values = xray.attenuation
-        low, high = np.percentile(values[xray.mask], [0.5, 99.5])
-        grey = np.clip((high - values) / max(high - low, 1e-6), 0, 1)
+        intensity = np.where(xray.mask, np.exp(xray.attenuation[xray.mask].min() - xray.attenuation), 0.0)
         with atomic_write(folder / f"xray-{number:03d}.png") as temporary:
-            Image.fromarray(np.rint(grey * _WHITE).astype(np.uint16)).save(temporary, format="PNG")
+            Image.fromarray(np.rint(intensity * _WHITE).astype(np.uint16)).save(temporary, format="PNG")
 
 
 def evaluated_style(
