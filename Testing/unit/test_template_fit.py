@@ -220,12 +220,12 @@ def test_a_head_of_which_little_is_seen_is_found_far_from_where_landmarks_put_it
     depth = known_depth(camera, float(np.nanmean(there[:, 2])), 2.0)
 
     def off_mm() -> float:
-        fit = best_fit([wrong], xray, found, (depth,))
+        fit = best_fit([wrong], xray, found, depth)
         assert fit is not None
         return float(np.nanmean(np.linalg.norm(fit.placed.landmarks() - there, axis=1)))
 
     assert off_mm() < 3.0
-    monkeypatch.setattr(template_fit, "_beginnings", lambda *_: [])
+    monkeypatch.setattr(template_fit, "_beginnings", lambda *_, **_options: [])
     assert off_mm() > 20.0
 
 
@@ -247,9 +247,21 @@ def test_of_many_places_those_most_like_the_x_ray_are_begun_with(
     there = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
     image, _ = template.cast(there.shape, _FROM_FRONT, camera.rays(), 2.0, with_jacobian=False)
     xray = Radiograph(image.astype(np.float32).reshape(camera.size), np.ones(camera.size, dtype=bool), camera, ())
-    places = places_about([there])
+    places = places_about([there], camera, at_any_depth=False)
     best = most_alike(places[1:] + places[:1], Pixels(xray, 2, places[:10], 4.0), 3)
     assert best[0] is there
+
+
+def test_where_the_depth_is_not_known_nearer_and_farther_places_are_looked_at(
+    template: DeformableTemplate, camera: PinholeCamera
+) -> None:
+    there = PlacedTemplate(template, _FROM_FRONT, template.usual_shape)
+
+    def farthest_apart_mm(at_any_depth: bool) -> float:
+        depths = [one.world_from_head[2, 3] for one in places_about([there], camera, at_any_depth=at_any_depth)]
+        return float(np.ptp(depths))
+
+    assert farthest_apart_mm(False) < 150.0 < 300.0 < farthest_apart_mm(True)
 
 
 def test_origins_are_linear_between_nodes_and_beyond_them_those_of_the_end() -> None:

@@ -16,6 +16,7 @@ from LandmarkDetectionLib.detection import template_refinement
 from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
 from LandmarkDetectionLib.detection.template_refinement import refined_by_template
 from LandmarkDetectionLib.population.population import population_head
+from LandmarkDetectionLib.template_fit import beginnings, template_fit
 from LandmarkDetectionLib.template_fit.deformable_template import DeformableTemplate
 from LandmarkDetectionLib.template_fit.learnt_template import deformable_template
 
@@ -42,6 +43,9 @@ def template(known: Head) -> DeformableTemplate:
 @pytest.fixture(autouse=True)
 def _one_template(template: DeformableTemplate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(template_refinement, "usual_templates", lambda: (template,))
+    # Fewer places than in use: here the head is near, or nowhere.
+    monkeypatch.setattr(beginnings, "_PLACES_AT_ANY_DEPTH", 40)
+    monkeypatch.setattr(template_fit, "_BEGINNINGS", 6)
 
 
 def found_by_a_network(truth: np.ndarray, camera: PinholeCamera) -> LandmarkDetections:

@@ -88,7 +88,7 @@ def _fit(found: LandmarkDetections, radiograph: Radiograph, depth_mm: float | No
         both = np.isfinite(usual).all(axis=1) & np.isfinite(points).all(axis=1)
         begun.append(PlacedTemplate(template, best_rigid(usual[both], points[both]), template.usual_shape))
     seen = FoundLandmarks(radiograph.camera, found.network_pixels, found.network_covariance, _SHARE)
-    depth = () if depth_mm is None else (known_depth(camera, depth_mm, _DEPTH_MM),)
+    depth = None if depth_mm is None else known_depth(camera, depth_mm, _DEPTH_MM)
     return best_fit(begun, radiograph, seen, depth, looks_further=not _are_reliable(found))
 
 

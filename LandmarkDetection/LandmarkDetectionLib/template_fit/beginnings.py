@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from DiffRegistrationLib.xray.geometry import Camera
 
 from .evidence import Pixels
 from .placed_template import PlacedTemplate
 
 # So many places are looked at, turned and shifted by so much (standard deviations: degrees, mm), in turns.
-_PLACES = 400
+_PLACES, _PLACES_AT_ANY_DEPTH = 400, 1000
 _SPREADS = ((12.0, 15.0), (20.0, 20.0))
+# Of the distance from the source, where it is not known (mean and standard deviation of its logarithm): a network
+# that sees little takes heads for farther away than they are.
+_NEARER = (-0.1, 0.15)
 
 
-def places_about(begun: Sequence[PlacedTemplate]) -> list[PlacedTemplate]:
-    """Those `begun` and many about them, the same at every call."""
+def places_about(begun: Sequence[PlacedTemplate], camera: Camera, *, at_any_depth: bool) -> list[PlacedTemplate]:
+    """Those `begun` and many about them, nearer and farther ones too if `at_any_depth`; the same at every call."""
     random = np.random.default_rng(0)
     moved = []
-    for number in range(_PLACES):
+    for number in range(_PLACES_AT_ANY_DEPTH if at_any_depth else _PLACES):
         turn_deg, shift_mm = _SPREADS[number % len(_SPREADS)]
         turn, shift = np.radians(random.normal(scale=turn_deg, size=3)), random.normal(scale=shift_mm, size=3)
         one = begun[number // len(_SPREADS) % len(begun)]
-        moved.append(one.moved(np.concatenate([turn, shift, np.zeros(len(one.shape.numbers))])))
+        one = one.moved(np.concatenate([turn, shift, np.zeros(len(one.shape.numbers))]))
+        moved.append(_deeper(one, camera, np.exp(random.normal(*_NEARER))) if at_any_depth else one)
     return [*begun, *moved]
+
+
+def _deeper(placed: PlacedTemplate, camera: Camera, times: float) -> PlacedTemplate:
+    """So many times as far from the source, along the ray through its middle."""
+    middle, source = placed.middle_and_source(camera)
+    pose = placed.world_from_head.copy()
+    pose[:3, 3] += (times - 1) * (middle - source)
+    return replace(placed, world_from_head=pose)
 
 
 def most_alike(places: Sequence[PlacedTemplate], pixels: Pixels, count: int) -> list[PlacedTemplate]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-from DiffRegistrationLib.xray.geometry import rigid
+from DiffRegistrationLib.xray.geometry import Camera, rigid
 from jaxtyping import Float64
 
 from .deformable_template import DeformableTemplate, HeadShape
@@ -29,6 +29,12 @@ class PlacedTemplate:
     def landmarks(self) -> Float64[np.ndarray, "n 3"]:
         """In the world (mm); NaN where the template does not know them."""
         return rigid.transform_points(self.world_from_head, self.template.landmarks(self.shape))
+
+    def middle_and_source(self, camera: Camera) -> tuple[Float64[np.ndarray, "3"], Float64[np.ndarray, "3"]]:
+        """The landmarks' mean, and where the ray through it comes from (world, mm)."""
+        points = self.landmarks_with_jacobian[0]
+        middle = points[np.isfinite(points).all(axis=1)].mean(axis=0)
+        return middle, camera.rays(camera.project(middle[None])).source[0]
 
     @cached_property
     def landmarks_with_jacobian(self) -> tuple[Float64[np.ndarray, "n 3"], Float64[np.ndarray, "n 3 p"]]:

@@ -63,16 +63,16 @@ def best_fit(
     begun: Sequence[PlacedTemplate],
     radiograph: Radiograph,
     found: FoundLandmarks,
-    others: Sequence[Term] = (),
+    depth: Term | None = None,
     *,
     looks_further: bool = False,
 ) -> TemplateFit | None:
     """The one of templates `begun` roughly in place that explains the X-ray best; None where too little is usable.
 
-    `others` speak beside the pixels, the landmarks `found` and how heads are. Other places are looked for where little
-    is explained, or if it `looks_further` anyway.
+    `depth` speaks, where it is known, beside the pixels, the landmarks `found` and how heads are. Other places are
+    looked for where little is explained, or if it `looks_further` anyway; at other depths, too, unless it is known.
     """
-    how_heads_are = (usual_heads, *others)
+    how_heads_are = (usual_heads,) if depth is None else (usual_heads, depth)
 
     def at_level(level: int, placed: Sequence[PlacedTemplate]) -> list[TemplateFit]:
         """Those that could be compared, the one that explains most first."""
@@ -105,7 +105,7 @@ def best_fit(
     if looks_further or not fits[0].is_convincing:
         # Of the templates that were kept, the one that explains most first.
         about = [one for placed in kept for one in by_landmarks if one.template is placed.template]
-        fits = likeliest(_FINEST, fits + through_levels(_beginnings(about, radiograph)))
+        fits = likeliest(_FINEST, fits + through_levels(_beginnings(about, radiograph, at_any_depth=depth is None)))
     other = twin(fits[0].placed, radiograph.camera)
     if found(other).cost - found(fits[0].placed).cost <= found.share * _POSSIBLE:
         fits = likeliest(_FINEST, fits + through_levels([other]))
@@ -122,9 +122,11 @@ def _unlikeliness(agreement: float, placed: PlacedTemplate, found: FoundLandmark
     return _INDEPENDENT * float(np.log(unexplained)) + sum(term(placed).cost for term in terms)
 
 
-def _beginnings(by_landmarks: Sequence[PlacedTemplate], radiograph: Radiograph) -> list[PlacedTemplate]:
+def _beginnings(
+    by_landmarks: Sequence[PlacedTemplate], radiograph: Radiograph, *, at_any_depth: bool
+) -> list[PlacedTemplate]:
     """Places about these that look most like the X-ray; none where it has too few pixels."""
-    places = places_about(by_landmarks)
+    places = places_about(by_landmarks, radiograph.camera, at_any_depth=at_any_depth)
     pixels = _pixels(0, radiograph, places[:_ASKED_FOR_RAYS])
     return most_alike(places, pixels, _BEGINNINGS) if pixels.are_enough else []
 

@@ -20,11 +20,8 @@ _ACROSS = np.diag([-1.0, 1.0, 1.0])
 
 def twin(placed: PlacedTemplate, camera: Camera) -> PlacedTemplate:
     """In its usual shape, about the same middle."""
-    points = placed.landmarks()
-    middle = points[np.isfinite(points).all(axis=1)].mean(axis=0)
-    beam = camera.rays(camera.project(middle[None]))
-    along = beam.target[0] - beam.source[0]
-    along /= np.linalg.norm(along)
+    middle, source = placed.middle_and_source(camera)
+    along = (middle - source) / np.linalg.norm(middle - source)
     in_depth = np.eye(3) - 2 * np.outer(along, along)
     pose = np.eye(4)
     pose[:3, :3] = in_depth @ placed.world_from_head[:3, :3] @ _ACROSS
