@@ -165,8 +165,8 @@ def test_a_training_writes_what_it_learns_and_goes_on(tmp_path: Path, method: st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", METHODS)
-def test_a_look_that_is_a_curve_of_tones_is_undone(tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize(("method", "steps"), [("cut", 150), ("cyclegan", 320)])
+def test_a_look_that_is_a_curve_of_tones_is_undone(tmp_path: Path, method: str, steps: int) -> None:
     """X-rays are DRRs of the same CT turned over: tones come nearer to those of DRRs, and nothing moves."""
     views, ct, folder = view_ranges("fluoroscopy"), head(), tmp_path / "xrays"
     folder.mkdir()
@@ -175,7 +175,7 @@ def test_a_look_that_is_a_curve_of_tones_is_undone(tmp_path: Path, method: str) 
         Image.fromarray(grey).save(folder / f"{number}.png")
     chosen = StyleRecipe(method=method, size=64, batch=2, channels=8, blocks=1)
     result = train_style(
-        xray_looks(folder), [ct], tmp_path / "style.pt", views=views, budget=Budget(steps=150), recipe=chosen
+        xray_looks(folder), [ct], tmp_path / "style.pt", views=views, budget=Budget(steps=steps), recipe=chosen
     )
     found = result.progress.validation
     assert found is not None

@@ -85,7 +85,7 @@ def command(*arguments: object) -> subprocess.Popen[str]:
 
 @posix
 def test_ctrl_c_leaves_table_page_and_what_is_done_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    manifest, out = write_cohort(tmp_path, 6), tmp_path / "out"
+    manifest, out = write_cohort(tmp_path, 12), tmp_path / "out"
     process = command(manifest, "--out", out, "--processes", 1)
     until = time.monotonic() + PATIENCE
     while not (out / "case-2" / "outcome.json").exists() and time.monotonic() < until:
@@ -99,7 +99,7 @@ def test_ctrl_c_leaves_table_page_and_what_is_done_and_the_next_run_goes_on(tmp_
     with (out / "cohort.csv").open(encoding="utf-8", newline="") as file:
         states = [row["status"] for row in csv.DictReader(file)]
     done = states.count("done")
-    assert 2 <= done < 6 and states == ["done"] * done + ["not-run"] * (6 - done)
+    assert 2 <= done < 12 and states == ["done"] * done + ["not-run"] * (12 - done)
     assert "not run yet" in (out / "index.html").read_text(encoding="utf-8")
     cohort = run_cohort(manifest, out, processes=1)
     assert cohort.is_done and cohort.skipped >= done
