@@ -52,7 +52,11 @@ def a_run(**changes: Any) -> LandmarkRun:
     run = LandmarkRun(
         2,
         (12, 13, 40),
-        ((found(1), found(2, is_registered=True)), (None, replace(doubtful, is_fitted=True)), (None, None)),
+        (
+            (found(1, depth_told_mm=750.0), found(2, is_registered=True)),
+            (None, replace(doubtful, is_fitted=True)),
+            (None, None),
+        ),
         (False, True),
         skull_landmarks().fingerprint,
         "network of one patient's head, views frontal",

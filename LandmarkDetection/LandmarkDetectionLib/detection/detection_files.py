@@ -29,6 +29,7 @@ def detections_as_dict(found: LandmarkDetections) -> dict[str, Any]:
         "words": found.words,
         "registered": found.is_registered,
         "fitted": found.is_fitted,
+        "depth_told_mm": found.depth_told_mm,
         "misfit": found.misfit,
         "mm_per_pixel": found.mm_per_pixel,
         "landmarks": [

@@ -114,7 +114,8 @@ def _looked_closely(
         seen.field,
     )
     fit = fitted_places(trained.shape, places, depth_mm)
-    return _detections(seen, radiograph, placed.visibility[0].double().numpy(), places, fit)
+    found = _detections(seen, radiograph, placed.visibility[0].double().numpy(), places, fit)
+    return replace(found, depth_told_mm=depth_mm)
 
 
 def _answered(network: LandmarkNetwork, seen: SeenByNetwork) -> NetworkAnswer:

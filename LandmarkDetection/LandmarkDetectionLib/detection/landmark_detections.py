@@ -21,7 +21,8 @@ class LandmarkDetections:
     errors are each landmark's own. `mm_per_pixel` is a pixel's width at the head. `misfit` says how far, in standard
     deviations, the places are from any head's; `is_sure` whether this is a head as the network
     knows them, `words` why not. `is_registered` tells that places are the CT's, which was registered, and not the
-    network's; `is_fitted` that they are those of a template head that was laid over the X-ray. `less_likely` is what
+    network's; `is_fitted` that they are those of a template head that was laid over the X-ray. `depth_told_mm` is how
+    far the head's middle is from the source where that was told, and not found. `less_likely` is what
     else the network holds possible, where that was asked for and it is unsure from which side the head is seen; the
     likelier first.
     """
@@ -41,6 +42,7 @@ class LandmarkDetections:
     words: str
     is_registered: bool = False
     is_fitted: bool = False
+    depth_told_mm: float | None = None
     less_likely: tuple[LandmarkDetections, ...] = ()
 
     @property

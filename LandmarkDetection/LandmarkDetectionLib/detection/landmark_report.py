@@ -77,6 +77,7 @@ def write_landmark_report(path: Path, views: Sequence[DetectedView], trained: Tr
         views=shown,
         symbols={side: side_symbol(side) for side in ("right", "left", "midline")},
         of_patient=trained.is_of_patient,
+        depth_is_told=all(_is_told(view.found) for view in views),
         network=_network_facts(trained),
         families=_families(trained.metadata["views"]),
         judged=bool(trained.metadata.get("milestones")),
@@ -159,10 +160,19 @@ def _facts(view: DetectedView, standing: Sequence[Standing]) -> tuple[tuple[str,
         ("Image", f"{radiograph.camera.size[0]} rows × {radiograph.camera.size[1]} columns"),
         ("Usable", f"{100 * radiograph.mask.mean():.0f} % of the pixels"),
         ("A pixel at the head", _measured(found.mm_per_pixel, "mm", 3)),
-        ("Head from the source", f"{_number(_median(depth), 0)} ± {_measured(_median(deviation), 'mm', 0)}"),
+        (
+            "Head from the source",
+            f"{_number(_median(depth), 0)} ± {_measured(_median(deviation), 'mm', 0)}"
+            + (", as told" if _is_told(found) else ""),
+        ),
         ("Placed by", _placed_by(found)),
         ("Misfit to a head", f"{_number(found.misfit, 1)} standard deviations"),
     )
+
+
+def _is_told(found: LandmarkDetections) -> bool:
+    """Whether the depth is what a person told; a CT that was registered tells its own."""
+    return found.depth_told_mm is not None and not found.is_registered
 
 
 def _placed_by(found: LandmarkDetections) -> str:

@@ -70,6 +70,7 @@ def run_to_text(run: LandmarkRun) -> str:
         "is_sure": [int(one.is_sure) for one in found],
         "is_registered": [int(one.is_registered) for one in found],
         "is_fitted": [int(one.is_fitted) for one in found],
+        "depth_told_mm": [one.depth_told_mm for one in found],
         "mm_per_pixel": _as_list(_significant(np.array([one.mm_per_pixel for one in found], dtype=np.float64))),
         "misfit": _as_list(_significant(np.array([one.misfit for one in found], dtype=np.float64))),
         "visibility": _as_list(np.round([one.visibility for one in found], _DECIMALS)),
@@ -128,8 +129,10 @@ def _detections(content: dict[str, Any], count: int, names: tuple[str, ...]) -> 
         whole[..., first, second] = whole[..., second, first] = upper
         of[name] = whole
     visibility, inside = (_numbers(content, name, (count, n)) for name in ("visibility", "is_in_image"))
-    # Runs that were kept before templates were laid over X-rays say nothing of it.
-    content = {"is_fitted": [0] * count} | content
+    # Runs that were kept before templates were laid over X-rays, or depths told, say nothing of it.
+    before: dict[str, Any] = {"is_fitted": [0] * count, "depth_told_mm": [None] * count}
+    content = before | content
+    told = _numbers(content, "depth_told_mm", (count,)).tolist()
     mm_per_pixel, misfit, sure, registered, fitted = (
         _numbers(content, name, (count,)).tolist()
         for name in ("mm_per_pixel", "misfit", "is_sure", "is_registered", "is_fitted")
@@ -148,6 +151,7 @@ def _detections(content: dict[str, Any], count: int, names: tuple[str, ...]) -> 
             words=words[k],
             is_registered=bool(registered[k]),
             is_fitted=bool(fitted[k]),
+            depth_told_mm=None if np.isnan(told[k]) else told[k],
             **{name: values[k] for name, values in of.items()},
         )
         for k in range(count)
