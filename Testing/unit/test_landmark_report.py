@@ -126,12 +126,12 @@ def test_a_browser_shows_the_whole_page_and_the_marks_over_the_image(tmp_path: P
 def test_a_depth_that_was_told_is_said_to_be(tmp_path: Path) -> None:
     told = replace(detections(), depth_told_mm=750.0)
     page = page_of(tmp_path / "told.html", [DetectedView("View 1", radiograph(), told)])
-    assert ", as told" in page and "was told: all depths" in page
+    assert "its middle, as told, 750 mm" in page and "was told: all depths" in page
     by_size = page_of(tmp_path / "found.html", two_views())
     registered = page_of(
         tmp_path / "ct.html", [DetectedView("View 1", radiograph(), replace(told, is_registered=True))]
     )
-    assert "told" not in by_size and ", as told" not in registered
+    assert "told" not in by_size and "as told" not in registered
 
 
 def test_the_page_names_every_landmark_says_what_is_doubtful_and_needs_no_network(tmp_path: Path) -> None:

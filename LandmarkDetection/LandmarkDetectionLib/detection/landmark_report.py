@@ -163,7 +163,7 @@ def _facts(view: DetectedView, standing: Sequence[Standing]) -> tuple[tuple[str,
         (
             "Head from the source",
             f"{_number(_median(depth), 0)} ± {_measured(_median(deviation), 'mm', 0)}"
-            + (", as told" if _is_told(found) else ""),
+            + (f"; its middle, as told, {found.depth_told_mm:g} mm" if _is_told(found) else ""),
         ),
         ("Placed by", _placed_by(found)),
         ("Misfit to a head", f"{_number(found.misfit, 1)} standard deviations"),
