@@ -115,7 +115,7 @@ most {interrupted["most_seconds_lost"]:.0f} s of work were lost each time. It en
 alone {interrupted["unbroken"]["distance_mm"]:.2f} mm and {interrupted["unbroken"]["rotation_deg"]:.2f}°.
 {_of(interrupted)}
 
-No GPU was at hand: training on one was not measured."""
+On a GPU: [registration](registration.md#on-a-gpu)."""
 
 
 _SUITE_HEADING = (

@@ -29,7 +29,7 @@ from .projector import SAMPLES, SIZES, benchmark_camera, benchmark_ct
 
 _SEED = 41
 # Frames that are registered.
-_FRAMES = 12
+_FRAMES = 8
 _ROTATION_DEG, _TRANSLATION_MM = 15.0, 30.0
 # Sums and products of a sample in `triton_kernel`, an fma being two: for the image, and with the derivative.
 _OPERATIONS = {"forward": 35, "gradient": 56}

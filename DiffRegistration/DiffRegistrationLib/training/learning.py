@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from jaxtyping import Float
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .training_loop import pace
 from .training_state import TrainingState
@@ -61,9 +62,9 @@ class Learning(Generic[N]):
     def _average(self) -> None:
         step = self._state.step
         keep = min(1 - 1 / _AVERAGED_STEPS, step / (step + 10))
-        with torch.no_grad():
-            for kept, now in zip(self.averaged.parameters(), self.networks.parameters(), strict=True):
-                kept.lerp_(now, 1 - keep)
+        # All weights in one call: on a GPU each call of its own waits for Python.
+        move = get_ema_multi_avg_fn(keep)
+        move(list(self.averaged.parameters()), list(self.networks.parameters()), step)
 
     def store(self) -> None:
         """Into the state, all that changes."""
