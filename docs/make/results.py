@@ -86,8 +86,8 @@ in turns, median of five. nanodrr runs as `pip` installs it, without `torch.comp
 {table(("", "ours", "nanodrr " + p["machine"]["packages"]["nanodrr"], "ratio"), rows)}
 
 Both images differ by {100 * p["image_difference"]:.2f} % (root mean square). **What this does not show:** nanodrr is
-made for GPUs, where it has a fused kernel; this is a comparison on a CPU; [on a GPU](registration.md#on-a-gpu) ours is 2.6 to 7.4 times as fast. Its gradient is
-autograd's and reaches every input, ours is that of the pose alone."""
+made for GPUs, where it has a fused kernel; this is a comparison on a CPU, and [on a GPU](registration.md#on-a-gpu)
+ours is 2.6 to 7.4 times as fast. Its gradient is autograd's and reaches every input, ours is that of the pose."""
 
 
 def scout_in_words(s: dict[str, Any]) -> str:
