@@ -164,6 +164,21 @@ def test_a_training_writes_what_it_learns_and_goes_on(tmp_path: Path, method: st
         train_style(looks, [ct], model, views=views, budget=Budget(steps=6), recipe=other)
 
 
+def test_drrs_are_cut_like_xrays_behind_the_same_shutters() -> None:
+    looks = DrrLooks([head()], view_ranges("fluoroscopy"), 64, seed=5, stock=4)
+    masks = torch.ones((24, 1, 64, 64), dtype=torch.bool)
+    masks[:, :, :, :20] = False
+    tones = looks.behind(masks, np.random.default_rng(0))
+    assert (tones[~masks] == -1).all()
+    # What is open has all tones of its own, as if there were nothing else.
+    opened = tones[:, 0, :, 20:].flatten(1)
+    np.testing.assert_allclose(opened.amax(dim=1), 1.0)
+    np.testing.assert_allclose(opened.amin(dim=1), -1.0)
+    # Parts of heads fill more of the image than whole ones do.
+    whole = (looks.images[:, :, :, 20:] > -0.5).float().mean()
+    assert (tones[:, :, :, 20:] > -0.5).float().mean() > 1.05 * whole
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "steps"), [("cut", 150), ("cyclegan", 320)])
 def test_a_look_that_is_a_curve_of_tones_is_undone(tmp_path: Path, method: str, steps: int) -> None:

@@ -65,7 +65,7 @@ class StyleTrainer:
         # Cuts of the same X-rays as are learnt from: of those that there are, none can be spared.
         shown, mask = xrays.cut(_VALIDATION_IMAGES, recipe.size, random)
         self.judged_by: Float[torch.Tensor, "n 1 size size"] = shown
-        self._beside = torch.where(mask, drrs.drawn(_VALIDATION_IMAGES, random), -1.0)
+        self._beside = drrs.behind(mask, random)
 
     @property
     def networks(self) -> nn.Module:
@@ -95,7 +95,7 @@ class StyleTrainer:
         random = np.random.default_rng([self._seed, self.state.step])
         xrays, mask = self._xrays.cut(self.batch, self._recipe.size, random)
         # Behind the same shutters, which are no matter of look.
-        drrs = torch.where(mask, self._drrs.drawn(self.batch, random), -1.0)
+        drrs = self._drrs.behind(mask, random)
         translator: Translator = networks  # type: ignore[assignment]
         loss = translator.loss(xrays.to(self.device), drrs.to(self.device), random)
         self._learning.descend(loss, part)

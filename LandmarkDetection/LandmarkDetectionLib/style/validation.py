@@ -41,7 +41,9 @@ def validated(to_drr: Generator, xrays: Tones, drrs: Tones) -> StyleValidation:
     with torch.no_grad():
         translated = torch.cat([to_drr(part) for part in xrays.split(16)])
     to_drr.train(was)
-    shifts = [structure_shift(*pair) for pair in zip(xrays[:, 0].numpy(), translated[:, 0].cpu().numpy(), strict=True)]
+    shifts = [
+        structure_shift(*pair) for pair in zip(xrays[:, 0].cpu().numpy(), translated[:, 0].cpu().numpy(), strict=True)
+    ]
     known = np.concatenate(shifts)
     return StyleValidation(
         float(known.mean()) if len(known) else float("nan"),

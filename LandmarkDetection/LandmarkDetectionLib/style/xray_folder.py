@@ -14,6 +14,7 @@ from DiffRegistrationLib.xray.files.xray_files import frame_count, read_line_int
 from DiffRegistrationLib.xray.preprocessing import LineIntegrals
 from jaxtyping import Bool, Float
 
+from .cut_squares import brought_to, usable_square
 from .style_tones import style_tones
 
 _PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
@@ -21,8 +22,6 @@ _PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 FEWEST, _FEW = 4, 40
 # Of a long sequence so many frames, spread over it.
 _FRAMES = 12
-# Cuts are this part of the usable extent at least, and so much of them is usable; so many are tried.
-_SMALLEST, _USABLE, _TRIES = 0.5, 0.9, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,39 +38,15 @@ class XrayLooks:
         images, masks = [], []
         for which in random.integers(len(self.xrays), size=count):
             xray = self.xrays[which]
-            rows, columns = _square(xray.mask, random)
-            mirrored = bool(random.uniform() < 0.5)
-            parts = []
-            for values in (xray.attenuation, xray.mask.astype(np.float32)):
-                part = torch.from_numpy(np.ascontiguousarray(values[rows, columns]))[None, None]
-                part = part.flip(-1) if mirrored else part
-                parts.append(
-                    torch.nn.functional.interpolate(
-                        part, (size, size), mode="bilinear", align_corners=False, antialias=True
-                    )
-                )
-            mask = parts[1][:, 0] > 0.5
-            images.append(style_tones(parts[0][:, 0], mask))
-            masks.append(mask[:, None])
+            square, mirrored = usable_square(xray.mask, random), bool(random.uniform() < 0.5)
+            values, usable = (
+                brought_to(size, image, square, mirrored=mirrored)
+                for image in (xray.attenuation, xray.mask.astype(np.float32))
+            )
+            mask = usable > 0.5
+            images.append(style_tones(values, mask))
+            masks.append(mask[None])
         return torch.cat(images), torch.cat(masks)
-
-
-def _square(mask: Bool[np.ndarray, "rows columns"], random: np.random.Generator) -> tuple[slice, slice]:
-    """A square of the image, the most usable of some."""
-    usable = np.argwhere(mask)
-    low, high = usable.min(axis=0), usable.max(axis=0) + 1
-    best: tuple[float, tuple[slice, slice]] | None = None
-    for _ in range(_TRIES):
-        side = max(int(random.uniform(_SMALLEST, 1) * (high - low).min()), 1)
-        first = [int(random.integers(a, b - side + 1)) for a, b in zip(low, high, strict=True)]
-        square = slice(first[0], first[0] + side), slice(first[1], first[1] + side)
-        share = float(mask[square].mean())
-        if best is None or share > best[0]:
-            best = share, square
-        if share >= _USABLE:
-            break
-    assert best is not None
-    return best[1]
 
 
 def xray_looks(folder: Path, say: Callable[[str], None] = lambda _: None) -> XrayLooks:
