@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,15 @@ from DiffRegistrationLib.xray.geometry import Camera, PinholeCamera, ScanningSli
 from DiffRegistrationLib.xray.projector import Projector
 from DiffRegistrationLib.xray.radiograph import Radiograph
 from fluororeg_runs import camera, intensity, run, truth, write_case
+from LandmarkDetectionLib.atlas.definitions import skull_landmarks
 from LandmarkDetectionLib.atlas.head import Head, phantom_head
 from LandmarkDetectionLib.atlas.landmark_files import read_landmarks, write_landmarks
 from LandmarkDetectionLib.detection import detector, translated_detection
+from LandmarkDetectionLib.detection.close_look import CloseLook
 from LandmarkDetectionLib.detection.landmark_detections import LandmarkDetections
-from LandmarkDetectionLib.detection.mirror_image import mirrored
+from LandmarkDetectionLib.detection.mirror_image import brought_together, mirrored, mirrored_back
 from LandmarkDetectionLib.detection.named_landmarks import seen_in
-from LandmarkDetectionLib.detection.network_image import seen_by_network, seen_closely
+from LandmarkDetectionLib.detection.network_image import SeenByNetwork, seen_by_network, seen_closely
 from LandmarkDetectionLib.detection.refinement import KnownHead, refined
 from LandmarkDetectionLib.detection.registration_start import start_of
 from LandmarkDetectionLib.detection.skull import skull_of, skull_template
@@ -30,6 +33,7 @@ from LandmarkDetectionLib.detection.standing_camera import standing_for
 from LandmarkDetectionLib.network.close_up import Aim, turned_toward
 from LandmarkDetectionLib.network.landmark_network import NetworkAnswer
 from LandmarkDetectionLib.network.model_file import read_detector
+from LandmarkDetectionLib.shape_prior.shape_fit import MeasuredPlaces
 from LandmarkDetectionLib.skull_shape.extraction import skull_surface
 from LandmarkDetectionLib.skull_shape.surface_distance import surface_distance
 from LandmarkDetectionLib.style.generator import Generator, GeneratorForm
@@ -87,6 +91,45 @@ def test_a_mirrored_x_ray_shows_a_mirrored_patient(seen_by: Camera) -> None:
     at = tuple(np.rint(expected[0]).astype(int)[::-1])
     assert there.attenuation[at] == view.attenuation[at[0], seen_by.size[1] - 1 - at[1]]
     np.testing.assert_array_equal(mirrored(there).mask, view.mask)
+
+
+def looked(seen: SeenByNetwork, points: np.ndarray, across: float) -> CloseLook:
+    """A look that finds points (camera's frame, mm) where they are; the first is seen, the others may be."""
+    x, y, z = (points @ seen.camera_from_network).T
+    half = 0.5 * seen.field
+    places = np.column_stack([x / (half * z), y / (half * z), (z / z.mean() - 1) / half])
+    deviations = np.full(len(points), across) / half
+    visibility = np.where(np.arange(len(points)) == 0, 1.0, 0.5)
+    return CloseLook(seen, MeasuredPlaces(places, deviations, 2 * deviations, seen.field), visibility)
+
+
+@pytest.mark.parametrize("seen_by", [PINHOLE, SLIT], ids=["pinhole", "slit"])
+def test_what_is_found_in_the_mirror_image_is_brought_back_with_its_sides_exchanged(seen_by: Camera) -> None:
+    view, partners = blob(seen_by), skull_landmarks().partners
+    points = np.array([20.0, -40.0, 900.0]) + np.random.default_rng(0).normal(scale=50, size=(len(partners), 3))
+    aims = (
+        Aim(turned_toward(np.array([0.05, 0.02, 1.0]), 0.2), 0.15),
+        Aim(turned_toward(np.array([0, -0.1, 1]), -1), 0.2),
+    )
+    here, there = (
+        seen_closely(one, seen_by_network(one, 64, (0.01, 1.0)), 64, aim)
+        for one, aim in zip((view, mirrored(view)), aims, strict=True)
+    )
+    expected = looked(here, points, 0.01)
+    back = mirrored_back(looked(there, (points * [-1, 1, 1])[partners], 0.01), here)
+    for name in ("places", "across", "depth"):
+        np.testing.assert_allclose(getattr(back.places, name), getattr(expected.places, name), atol=1e-9)
+    assert back.visibility[partners[0]] == 1.0
+    to_the_right = np.array([1.0, 0, 0])
+    # Of two looks, one of which is twice as sure, the surer counts four times.
+    together = brought_together(looked(here, points + 5 * to_the_right, 0.02), back)
+    np.testing.assert_allclose(
+        together.seen.pixels(together.places.places[:, :2]),
+        here.pixels(looked(here, points + to_the_right, 0.01).places.places[:, :2]),
+        atol=0.1,
+    )
+    assert (together.places.across > back.places.across).all()
+    assert (together.places.across < 2 * back.places.across).all()
 
 
 def test_the_whole_image_is_looked_at_in_the_middle_of_what_can_be_used() -> None:
@@ -249,16 +292,18 @@ def test_a_look_that_shows_too_little_takes_no_other_away(monkeypatch: pytest.Mo
     view, trained = blob(PINHOLE), OfHeadsInGeneral()
     found, looks = places_found(phantom_head(4.0)), []
 
-    def looked(trained: Any, seen: Radiograph, whole: Any, first: NetworkAnswer, depth: Any) -> LandmarkDetections:
+    def look(trained: Any, seen: Radiograph, whole: Any, first: NetworkAnswer) -> SimpleNamespace:
         which = "mirror" if seen is not view else "another side" if first.aspect[0].argmax() == 1 else "likeliest"
         looks.append(which)
         if which == narrow:
             raise InputError("X-ray", "shows too little", "Give another.")
-        return found
+        return SimpleNamespace(seen=which)
 
-    monkeypatch.setattr(detector, "_overview", trained.overview)
-    monkeypatch.setattr(detector, "_looked_closely", looked)
-    monkeypatch.setattr(detector, "apart_in_mirror_mm", lambda *_: 1.0)
+    monkeypatch.setattr(detector, "overview", trained.overview)
+    monkeypatch.setattr(detector, "looked_closely", look)
+    monkeypatch.setattr(detector, "_detections", lambda *_: found)
+    monkeypatch.setattr(detector, "mirrored_back", lambda in_mirror, _: in_mirror)
+    monkeypatch.setattr(detector, "brought_together", lambda one, _: one)
     kept = detector.detect(trained, view, with_less_likely=True)
     assert looks == ["likeliest", "another side", "mirror"]
     np.testing.assert_array_equal(kept.pixels, found.pixels)

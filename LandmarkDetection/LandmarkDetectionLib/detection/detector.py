@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
 from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.radiograph import Radiograph
-from jaxtyping import Float64
 
 from ..atlas.definitions import skull_landmarks
-from ..network.close_up import aim_at
-from ..network.fusion import fused, measured, places_to_aim_at
-from ..network.landmark_network import LandmarkNetwork, NetworkAnswer
+from ..network.landmark_network import NetworkAnswer
 from ..network.model_file import TrainedDetector
-from ..shape_prior.shape_fit import FittedPlaces, MeasuredPlaces, fitted_places
+from ..shape_prior.shape_fit import fitted_places
+from .close_look import CloseLook, looked_closely, overview
 from .landmark_detections import LandmarkDetections
-from .mirror_image import apart_in_mirror_mm, mirrored
-from .network_image import SeenByNetwork, seen_by_network, seen_closely
+from .mirror_image import brought_together, mirrored, mirrored_back
+from .network_image import SeenByNetwork
 from .usable_part import in_usable_part
 
 # What no head is as far from, in standard deviations; and how unsure the network may be of a head at most (mm).
@@ -26,8 +23,6 @@ _LARGEST_MISFIT, _MOST_UNSURE_MM = 2.5, 15.0
 # Of heads the mirror image shows the same to a few mm, of wrists and knees to 15 mm and more.
 _MOST_APART_MM = 10.0
 _FEWEST_VISIBLE = 4
-# Each is aimed by what the one before it found.
-_CLOSE_LOOKS = 3
 # An aspect that is less probable is not looked at.
 _POSSIBLE = 0.05
 
@@ -42,98 +37,65 @@ def detect(
     """All landmarks of a head in `radiograph`; `with_less_likely` also as seen from other sides that are possible.
 
     `depth_mm` is the distance of the head's middle from the source along the beam, where it is known. A network of
-    heads in general, which has learnt mirrored heads as well, must find the same in the mirror image to be sure.
+    heads in general, which has learnt mirrored heads as well, must find the same in the mirror image to be sure; what
+    it finds there and here is brought together.
     InputError where too little of the X-ray can be used, and for a depth that is none.
     """
     if depth_mm is not None and not 0 < depth_mm < np.inf:
         problem = f"expected a distance in mm, more than 0, got {depth_mm:g}"
         raise InputError("depth", problem, "Give how far the head's middle is from the source, or leave it out.")
-    whole, first = _overview(trained, radiograph)
-    found = _looked_closely(trained, radiograph, whole, first, depth_mm)
+    whole, first = overview(trained, radiograph)
+    look = looked_closely(trained, radiograph, whole, first)
+    found = _detections(trained, radiograph, look, depth_mm)
     if trained.is_of_patient:
         return found
+    less_likely: tuple[LandmarkDetections, ...] = ()
     if with_less_likely:
-        looks = (
-            _looked_closely_if_it_shows_enough(trained, radiograph, whole, other, depth_mm)
-            for other in first.with_other_aspects(_POSSIBLE)
-        )
-        found = replace(found, less_likely=tuple(look for look in looks if look is not None))
-    if not found.is_sure:
-        return found
-    mirror = mirrored(radiograph)
-    in_mirror = _looked_closely_if_it_shows_enough(trained, mirror, *_overview(trained, mirror), depth_mm)
-    if in_mirror is None:
-        return replace(found, is_sure=False, words="in the mirrored image the head is found where little can be seen")
-    apart = apart_in_mirror_mm(found, in_mirror, radiograph.camera.size[1])
-    if apart <= _MOST_APART_MM:
-        return found
-    words = f"in the mirrored image half of the landmarks are found {apart:.0f} mm elsewhere or more, as in no head"
-    return replace(found, is_sure=False, words=words)
+        looks = (_looked_closely(trained, radiograph, whole, other) for other in first.with_other_aspects(_POSSIBLE))
+        less_likely = tuple(_detections(trained, radiograph, one, depth_mm) for one in looks if one is not None)
+    found = replace(found, less_likely=less_likely)
+    return _as_in_mirror(trained, radiograph, look, found, with_less_likely) if found.is_sure else found
 
 
-def _overview(trained: TrainedDetector, radiograph: Radiograph) -> tuple[SeenByNetwork, NetworkAnswer]:
-    """The whole X-ray, and the first answer to it."""
-    whole = seen_by_network(radiograph, trained.networks.overview.form.size, trained.field)
-    return whole, _answered(trained.networks.overview, whole)
-
-
-def _looked_closely_if_it_shows_enough(
+def _as_in_mirror(
     trained: TrainedDetector,
     radiograph: Radiograph,
-    whole: SeenByNetwork,
-    first: NetworkAnswer,
-    depth_mm: float | None,
-) -> LandmarkDetections | None:
-    """As `_looked_closely`; None where too little of the X-ray can be used there."""
+    look: CloseLook,
+    found: LandmarkDetections,
+    with_less_likely: bool,
+) -> LandmarkDetections:
+    """What both looks say together; where the mirror image says another, what was `found`, which is doubtful then."""
+    mirror, depth_mm = mirrored(radiograph), found.depth_told_mm
+    in_mirror = _looked_closely(trained, mirror, *overview(trained, mirror))
+    if in_mirror is None:
+        return replace(found, is_sure=False, words="in the mirrored image the head is found where little can be seen")
+    back = mirrored_back(in_mirror, look.seen)
+    other = _detections(trained, radiograph, back, depth_mm)
+    apart = float(np.nanmedian(np.linalg.norm(found.pixels - other.pixels, axis=1)) * found.mm_per_pixel)
+    if apart <= _MOST_APART_MM:
+        both = _detections(trained, radiograph, brought_together(look, back), depth_mm)
+        return replace(both, less_likely=found.less_likely)
+    words = f"in the mirrored image half of the landmarks are found {apart:.0f} mm elsewhere or more, as in no head"
+    less_likely = (other, *found.less_likely) if with_less_likely else ()
+    return replace(found, is_sure=False, words=words, less_likely=less_likely)
+
+
+def _looked_closely(
+    trained: TrainedDetector, radiograph: Radiograph, whole: SeenByNetwork, first: NetworkAnswer
+) -> CloseLook | None:
+    """As `looked_closely`; None where too little of the X-ray can be used there."""
     try:
-        return _looked_closely(trained, radiograph, whole, first, depth_mm)
+        return looked_closely(trained, radiograph, whole, first)
     except InputError:
         return None
 
 
-def _looked_closely(
-    trained: TrainedDetector,
-    radiograph: Radiograph,
-    whole: SeenByNetwork,
-    first: NetworkAnswer,
-    depth_mm: float | None,
-) -> LandmarkDetections:
-    aim = aim_at(places_to_aim_at(first)[0].double().numpy(), whole.field)
-    network = trained.networks.close_up
-    for look in range(_CLOSE_LOOKS):
-        seen = seen_closely(radiograph, whole, network.form.size, aim)
-        answer = _answered(network, seen)
-        if look < _CLOSE_LOOKS - 1:
-            # Not drawn apart again: a look that is wider is less sure, and would make the next one wider still.
-            aim = aim_at(fused(answer).places[0].double().numpy(), seen.field).after(aim)
-    placed = measured(answer)
-    places = MeasuredPlaces(
-        placed.places[0].double().numpy(),
-        placed.across[0].double().numpy(),
-        placed.depth[0].double().numpy(),
-        seen.field,
-    )
-    fit = fitted_places(trained.shape, places, depth_mm)
-    found = _detections(seen, radiograph, placed.visibility[0].double().numpy(), places, fit)
-    return replace(found, depth_told_mm=depth_mm)
-
-
-def _answered(network: LandmarkNetwork, seen: SeenByNetwork) -> NetworkAnswer:
-    attenuation, mask = (
-        torch.from_numpy(np.ascontiguousarray(i))[None] for i in (seen.image.attenuation, seen.image.mask)
-    )
-    with torch.no_grad():
-        answer: NetworkAnswer = network(attenuation, mask)
-    return answer
-
-
 def _detections(
-    seen: SeenByNetwork,
-    radiograph: Radiograph,
-    visibility: Float64[np.ndarray, "n"],
-    found: MeasuredPlaces,
-    fit: FittedPlaces,
+    trained: TrainedDetector, radiograph: Radiograph, look: CloseLook, depth_mm: float | None
 ) -> LandmarkDetections:
+    """The head that explains a look."""
+    seen, visibility, found = look.seen, look.visibility, look.places
+    fit = fitted_places(trained.shape, found, depth_mm)
     known = np.isfinite(fit.pixels).all(axis=1)
     places = np.where(known[:, None], fit.pixels, 0.0)
     D = seen.pixel_derivative(places)
@@ -165,4 +127,5 @@ def _detections(
         fit.misfit,
         not words,
         words,
+        depth_told_mm=depth_mm,
     )

@@ -23,8 +23,8 @@ class LandmarkDetections:
     knows them, `words` why not. `is_registered` tells that places are the CT's, which was registered, and not the
     network's; `is_fitted` that they are those of a template head that was laid over the X-ray. `depth_told_mm` is how
     far the head's middle is from the source where that was told, and not found. `less_likely` is what
-    else the network holds possible, where that was asked for and it is unsure from which side the head is seen; the
-    likelier first.
+    else the network holds possible, where that was asked for: what it finds in the mirror image, where that is
+    another place, and the head seen from other sides, where it is unsure from which; the likelier first.
     """
 
     names: tuple[str, ...]
