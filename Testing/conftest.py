@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,6 +26,9 @@ def real_data_folder() -> Path | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Files with the most slow tests first: no process is left with one of them when the others have nothing to do.
+    slow = Counter(item.path for item in items if "slow" in item.keywords)
+    items.sort(key=lambda item: -slow[item.path])
     if real_data_folder() is not None:
         return
     if os.environ.get("CI"):
@@ -42,22 +45,3 @@ def real_data() -> Path:
     folder = real_data_folder()
     assert folder is not None
     return folder
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """`fluororeg demo` on the computed head, with a training of two seconds: its folder, and what it says as JSON."""
-    from DiffRegistrationLib import demonstration
-    from DiffRegistrationLib.xray.errors import InputError
-    from fluororeg_runs import run
-
-    def absent(name: str) -> Path:
-        raise InputError(name, "is absent", "Nothing to do: the demo must go on without it.")
-
-    out = tmp_path_factory.mktemp("demo") / "demo-output"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demonstration, "sample", absent)
-        patch.setattr(demonstration, "_TRAINING_SECONDS", 2.0)
-        found = run("demo", "--out", out, "--json")
-    assert found.code in (0, 1), found.stderr
-    return out, found.json

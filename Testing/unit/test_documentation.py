@@ -1,4 +1,4 @@
-"""README and docs are true: links lead somewhere, commands parse and run, examples run, named tests exist."""
+"""README, docs and demo are true: links lead somewhere, commands and examples run, named tests exist."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import typer
+from DiffRegistrationLib import demonstration
 from DiffRegistrationLib.command_line.main import app
+from DiffRegistrationLib.xray.errors import InputError
 from DiffRegistrationLib.xray.files.camera_files import read_camera
 from DiffRegistrationLib.xray.files.sample_data import DATA_VARIABLE
 from DiffRegistrationLib.xray.files.transform_files import read_pose
 from DiffRegistrationLib.xray.geometry import PinholeCamera
 from DiffRegistrationLib.xray.geometry.c_arm import c_arm_camera
+from fluororeg_runs import run
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]
@@ -145,6 +148,33 @@ def test_the_camera_example_writes_a_camera(tmp_path: Path, monkeypatch: pytest.
     np.testing.assert_allclose(
         read_camera("camera.json").camera.camera_from_world, json.loads(expected)["camera_from_world_mm"], atol=1e-9
     )
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """`fluororeg demo` on the computed head, with a training of two seconds: its folder, and what it says as JSON."""
+
+    def absent(name: str) -> Path:
+        raise InputError(name, "is absent", "Nothing to do: the demo must go on without it.")
+
+    out = tmp_path_factory.mktemp("demo") / "demo-output"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demonstration, "sample", absent)
+        patch.setattr(demonstration, "_TRAINING_SECONDS", 2.0)
+        found = run("demo", "--out", out, "--json")
+    assert found.code in (0, 1), found.stderr
+    return out, found.json
+
+
+@pytest.mark.slow
+def test_the_demo_trains_a_network_and_registers_from_it(demo: tuple[Path, dict[str, Any]]) -> None:
+    out, said = demo
+    names = [case["name"] for case in said["cases"]]
+    assert names == ["simulated AP", "simulated lateral", "simulated AP and lateral", "simulated AP from network"]
+    assert all(case["verdict"] == "accepted" for case in said["cases"][:3])
+    page = (out / "simulated-ap-from-network" / "report.html").read_text(encoding="utf-8")
+    assert "The network that it began from" in page and "fingerprint" in page
+    assert (out / "head.pt").exists() and (out / "head.views.png").exists()
 
 
 @pytest.mark.slow

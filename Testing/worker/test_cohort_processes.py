@@ -73,7 +73,11 @@ def test_a_case_that_kills_its_processes_is_failed_and_the_others_are_done(tmp_p
 
 def command(*arguments: object) -> subprocess.Popen[str]:
     """`fluororeg batch` in a process of its own, which Ctrl-C can reach with all that it started."""
-    code = "import typer; from DiffRegistrationLib.command_line.batch import batch; typer.run(batch)"
+    # Where tests run in the background, Ctrl-C is ignored by all that they start unless that asks for it.
+    code = (
+        "import signal, typer; from DiffRegistrationLib.command_line.batch import batch; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); typer.run(batch)"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdout=subprocess.PIPE,
