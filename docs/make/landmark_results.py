@@ -190,7 +190,8 @@ By how much of the skull an X-ray shows:
 
 **What this does not show:** times at the load told above, where figures were kept from an earlier call; accuracy on
 patients. Heads are deformed from one real head and from computed ones, and
-the suites' head is that real one."""
+the suites' head is that real one. The population's rows are of the detector before what the mirror image shows was a
+second answer: [by a template](#skull-landmarks-by-a-template-that-deforms) it is."""
 
 
 def error_row(one: dict[str, Any]) -> tuple[str, ...]:
