@@ -314,6 +314,26 @@ def test_a_look_that_shows_too_little_takes_no_other_away(monkeypatch: pytest.Mo
     assert looks == ["likeliest", "mirror"]
 
 
+def test_where_the_mirror_image_says_another_both_are_doubtful_and_the_other_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view, trained = blob(PINHOLE), OfHeadsInGeneral()
+    found = replace(places_found(phantom_head(4.0)), is_sure=True, words="")
+    elsewhere = replace(found, pixels=found.pixels + 20 / found.mm_per_pixel)
+    monkeypatch.setattr(detector, "overview", trained.overview)
+    monkeypatch.setattr(detector, "looked_closely", lambda *_: SimpleNamespace(seen="itself"))
+    monkeypatch.setattr(detector, "mirrored_back", lambda *_: SimpleNamespace(seen="in the mirror"))
+    monkeypatch.setattr(
+        detector, "_detections", lambda _, __, look, ___: elsewhere if look.seen == "in the mirror" else found
+    )
+    kept = detector.detect(trained, view, with_less_likely=True)
+    np.testing.assert_array_equal(kept.pixels, found.pixels)
+    first = kept.less_likely[0]
+    np.testing.assert_array_equal(first.pixels, elsewhere.pixels)
+    assert not kept.is_sure and not first.is_sure and "28 mm elsewhere" in kept.words == first.words
+    assert len(kept.less_likely) == 2 and not detector.detect(trained, view).less_likely
+
+
 def test_what_is_registered_says_itself_whether_it_is_seen_and_makes_poses(monkeypatch: pytest.MonkeyPatch) -> None:
     head = phantom_head(4.0)
     known = KnownHead(Projector(head.ct), head.landmarks)

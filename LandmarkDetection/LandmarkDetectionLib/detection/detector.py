@@ -51,7 +51,10 @@ def detect(
         return found
     less_likely: tuple[LandmarkDetections, ...] = ()
     if with_less_likely:
-        looks = (_looked_closely(trained, radiograph, whole, other) for other in first.with_other_aspects(_POSSIBLE))
+        looks = (
+            _looked_closely_if_enough_is_shown(trained, radiograph, whole, other)
+            for other in first.with_other_aspects(_POSSIBLE)
+        )
         less_likely = tuple(_detections(trained, radiograph, one, depth_mm) for one in looks if one is not None)
     found = replace(found, less_likely=less_likely)
     return _as_in_mirror(trained, radiograph, look, found, with_less_likely) if found.is_sure else found
@@ -66,7 +69,7 @@ def _as_in_mirror(
 ) -> LandmarkDetections:
     """What both looks say together; where the mirror image says another, what was `found`, which is doubtful then."""
     mirror, depth_mm = mirrored(radiograph), found.depth_told_mm
-    in_mirror = _looked_closely(trained, mirror, *overview(trained, mirror))
+    in_mirror = _looked_closely_if_enough_is_shown(trained, mirror, *overview(trained, mirror))
     if in_mirror is None:
         return replace(found, is_sure=False, words="in the mirrored image the head is found where little can be seen")
     back = mirrored_back(in_mirror, look.seen)
@@ -76,11 +79,11 @@ def _as_in_mirror(
         both = _detections(trained, radiograph, brought_together(look, back), depth_mm)
         return replace(both, less_likely=found.less_likely)
     words = f"in the mirrored image half of the landmarks are found {apart:.0f} mm elsewhere or more, as in no head"
-    less_likely = (other, *found.less_likely) if with_less_likely else ()
+    less_likely = (replace(other, is_sure=False, words=words), *found.less_likely) if with_less_likely else ()
     return replace(found, is_sure=False, words=words, less_likely=less_likely)
 
 
-def _looked_closely(
+def _looked_closely_if_enough_is_shown(
     trained: TrainedDetector, radiograph: Radiograph, whole: SeenByNetwork, first: NetworkAnswer
 ) -> CloseLook | None:
     """As `looked_closely`; None where too little of the X-ray can be used there."""
