@@ -17,7 +17,8 @@ Tones = Float[torch.Tensor, "n 1 size size"]
 
 
 def write_preview(path: Path, to_drr: Generator, xrays: Tones, drrs: Tones) -> None:
-    """Rows of X-rays, the same translated, and DRRs (others: there are no pairs), as PNG, bone bright."""
+    """Rows of X-rays, the same translated, and DRRs behind the same shutters (of other heads and views: there are no
+    pairs), as PNG, bone bright."""
     from PIL import Image
 
     with torch.no_grad():

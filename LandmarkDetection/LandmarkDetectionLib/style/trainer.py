@@ -65,7 +65,7 @@ class StyleTrainer:
         # Cuts of the same X-rays as are learnt from: of those that there are, none can be spared.
         shown, mask = xrays.cut(_VALIDATION_IMAGES, recipe.size, random)
         self.judged_by: Float[torch.Tensor, "n 1 size size"] = shown
-        self._beside = drrs.behind(mask, random)
+        self.beside: Float[torch.Tensor, "n 1 size size"] = drrs.behind(mask, random)
 
     @property
     def networks(self) -> nn.Module:
@@ -103,7 +103,7 @@ class StyleTrainer:
 
     def validated(self) -> StyleValidation:
         """Figures of what is kept."""
-        return validated(self.to_drr, self.judged_by.to(self.device), self._beside.to(self.device))
+        return validated(self.to_drr, self.judged_by.to(self.device), self.beside.to(self.device))
 
     def kept(self) -> TrainingState[StyleValidation]:
         """The state to go on from."""

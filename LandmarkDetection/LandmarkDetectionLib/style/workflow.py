@@ -82,7 +82,7 @@ def train_style(
             about = {"method": recipe.method, "views": views.name, "xray_images": len(xrays.xrays)}
             about |= told_of_training(recipe, seed, state)
             write_translation(model, trainer.to_drr, trainer.to_xray, recipe.size, about)
-            write_preview(preview, trainer.to_drr, trainer.judged_by.to(place), drrs.images.to(place))
+            write_preview(preview, trainer.to_drr, trainer.judged_by.to(place), trainer.beside.to(place))
 
         save = Saving(model, write, say)
         say(f"What it does is shown as it learns: {preview}")
